@@ -1,0 +1,99 @@
+"""Protocols and aliases for type hints: what adapters look like, and what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+    from . import pq
+    from .adapters_map import AdaptersMap
+    from .connection import BaseConnection
+    from .formats import PyFormat
+    from .sql import SQL, Composed
+
+__all__ = [
+    "AdaptContext",
+    "Buffer",
+    "ConnectionType",
+    "DumpFunc",
+    "Dumper",
+    "DumperKey",
+    "LoadFunc",
+    "Loader",
+    "Params",
+    "Query",
+]
+
+#: A value on the wire.
+Buffer = bytes | bytearray | memoryview
+
+#: A statement. A plain str should be a literal: values belong into the parameters.
+Query = Union["LiteralString", bytes, "SQL", "Composed"]
+
+#: Parameters of a statement, by position or by name.
+Params = Sequence[Any] | Mapping[str, Any]
+
+ConnectionType = TypeVar("ConnectionType", bound="BaseConnection[Any]")
+
+#: What tells apart the dumpers of one Python class: the class, or a tuple that starts with it.
+DumperKey = type | tuple["DumperKey", ...]
+
+DumpFunc = Callable[[Any], "Buffer | None"]
+LoadFunc = Callable[[Buffer], Any]
+
+
+class AdaptContext(Protocol):
+    """Something that adapters can be taken from: a connection, a cursor, a map, a Transformer."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """The adapters that are in force here."""
+
+    @property
+    def connection(self) -> BaseConnection[Any] | None:
+        """The connection, if there is one, whose session settings values depend on."""
+
+
+class Dumper(Protocol):
+    """Turns Python objects of one class into a Postgres value.
+
+    Args:
+        cls: the class of the objects.
+        context: where the dumper is used.
+    """
+
+    format: pq.Format
+    oid: int
+
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None: ...
+
+    def dump(self, obj: Any) -> Buffer | None:
+        """Return `obj` in the format `format`; None for NULL."""
+
+    def quote(self, obj: Any) -> Buffer:
+        """Return `obj` as an SQL literal."""
+
+    def get_key(self, obj: Any, format: PyFormat) -> DumperKey:
+        """Return what decides which dumper `obj` needs: `cls`, unless its content matters too."""
+
+    def upgrade(self, obj: Any, format: PyFormat) -> Dumper:
+        """Return the dumper for objects with the same key as `obj`."""
+
+
+class Loader(Protocol):
+    """Turns Postgres values of one type into Python objects.
+
+    Args:
+        oid: the type.
+        context: where the loader is used.
+    """
+
+    format: pq.Format
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None: ...
+
+    def load(self, data: Buffer) -> Any:
+        """Return the Python object for `data`, which is never NULL."""

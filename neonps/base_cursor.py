@@ -1,0 +1,264 @@
+"""What the cursors, blocking and asyncio, have in common: running statements as flows, and reading their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+from . import errors as e
+from .abc import Params, Query
+from .adapters_map import AdaptersMap
+from .column import Column
+from .flows.requests import Flow
+from .pq import ExecStatus, Format
+from .protocol.result import Result
+from .query import PostgresQuery
+from .rows import BaseRowFactory, Row, RowMaker
+from .transformer import Transformer
+
+if TYPE_CHECKING:
+    from .base_connection import BaseConnection
+
+_NOT_THERE_YET = (
+    "over HTTP the result of this statement is there after commit(), since an open transaction cannot exist; "
+    "commit first, or connect with autocommit=True, or use transport='websocket'"
+)
+
+
+class BaseCursor(Generic[Row]):
+    """See `neonps.Cursor`.
+
+    Attributes:
+        arraysize: how many rows `fetchmany()` fetches unless told otherwise (PEP 249).
+        format: the format in which results are asked for.
+    """
+
+    def __init__(self, connection: BaseConnection[Any], *, row_factory: BaseRowFactory[Row]) -> None:
+        self._connection = connection
+        self._row_factory = row_factory
+        self._adapters = AdaptersMap(connection.adapters)
+        self.arraysize = 1
+        self.format = Format.TEXT
+        self._closed = False
+        self._reset()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            status = "closed"
+        elif self._result is None:
+            status = "no result"
+        else:
+            status = self._result.status.name
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{status}] {self._connection._where()} at 0x{id(self):x}>"
+
+    def _reset(self) -> None:
+        self._results: list[Result] = []
+        self._result: Result | None = None
+        self._number = 0  # of the result among the results
+        self._position = 0  # of the next row in the result
+        self._rowcount = -1
+        self._kept = False  # over HTTP, waiting for commit
+        self._transformer = Transformer(self)
+        self._make_row: RowMaker[Row] | None = None
+
+    # PEP 249 and its extensions
+
+    @property
+    def connection(self) -> BaseConnection[Any]:
+        """The connection that the cursor belongs to."""
+        return self._connection
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """The adapters of this cursor; what is registered here counts for it alone."""
+        return self._adapters
+
+    @property
+    def closed(self) -> bool:
+        """Whether the cursor was closed."""
+        return self._closed
+
+    @property
+    def description(self) -> list[Column] | None:
+        """The columns of the current result, a `Column` each; None if it has none or is not there yet."""
+        if self._result is None or self._result.fields is None:
+            return None
+        types = self._adapters.types
+        return [Column(field, types) for field in self._result.fields]
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that the statement has returned or touched; -1 if it is not known."""
+        return self._rowcount
+
+    @property
+    def rownumber(self) -> int | None:
+        """The number of the row that is fetched next, from 0; None if there is no result."""
+        return self._position if self._result is not None and self._result.fields is not None else None
+
+    @property
+    def statusmessage(self) -> str | None:
+        """The server's command tag, such as "INSERT 0 1"; over HTTP only its first word and the count."""
+        return (self._result.command_tag or None) if self._result is not None else None
+
+    @property
+    def pgresult(self) -> Result | None:
+        """The current result as it came from the server."""
+        return self._result
+
+    @property
+    def row_factory(self) -> BaseRowFactory[Row]:
+        """What makes rows; setting it changes the rows that are fetched from now on."""
+        return self._row_factory
+
+    @row_factory.setter
+    def row_factory(self, row_factory: BaseRowFactory[Row]) -> None:
+        self._row_factory = row_factory
+        if self._result is not None and self._result.fields is not None:
+            self._make_row = row_factory(self)
+
+    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+        """Does nothing (PEP 249 allows it)."""
+
+    def setoutputsize(self, size: Any, column: int | None = None) -> None:
+        """Does nothing (PEP 249 allows it)."""
+
+    def nextset(self) -> bool | None:
+        """Go to the next result of several; None if there is none."""
+        self._check_closed()
+        if self._number + 1 >= len(self._results):
+            return None
+        self._select(self._number + 1)
+        return True
+
+    # Running statements
+
+    def _prepare_execute(self) -> None:
+        self._check_closed()
+        self._reset()
+
+    def _execute_flow(self, query: Query, params: Params | None, binary: bool | None) -> Flow[None]:
+        self._prepare_execute()
+        transport = self._connection._transport
+        converted = PostgresQuery(self._transformer, text_only=not transport.has_binary)
+        converted.convert(query, params)
+        wants_binary = (self.format is Format.BINARY if binary is None else binary) and transport.has_binary
+        results = yield from transport.execute(converted, binary=wants_binary, deliver=self._take)
+        self._take_or_wait(results)
+
+    def _executemany_flow(self, query: Query, params_seq: Iterable[Params], returning: bool) -> Flow[None]:
+        self._prepare_execute()
+        transport = self._connection._transport
+        converted = PostgresQuery(self._transformer, text_only=not transport.has_binary)
+        flow = transport.executemany(
+            converted,
+            _converted(converted, query, params_seq),
+            returning=returning,
+            binary=self.format is Format.BINARY and transport.has_binary,
+            deliver=self._take if returning else self._take_count,
+        )
+        outcome = yield from flow
+        if isinstance(outcome, int):
+            self._rowcount = outcome
+        else:
+            self._take_or_wait(outcome)
+
+    def _take_or_wait(self, results: list[Result] | None) -> None:
+        if results is None:
+            self._kept = True
+        else:
+            self._take(results)
+
+    def _take(self, results: list[Result]) -> None:
+        """Make the results that have come the ones to fetch from."""
+        self._kept = False
+        self._results = results
+        if results:
+            self._select(0)
+
+    def _take_count(self, results: list[Result]) -> None:
+        self._kept = False
+        self._rowcount = sum(result.command_tuples or 0 for result in results)
+
+    def _select(self, number: int) -> None:
+        """Make one of the results the current one."""
+        self._number = number
+        self._position = 0
+        self._result = result = self._results[number]
+        count = result.command_tuples
+        self._rowcount = -1 if count is None else count
+        self._make_row = None
+        if result.fields is not None:
+            self._rowcount = result.ntuples
+            self._transformer.set_fields(result.fields)
+            self._make_row = self._row_factory(self)
+
+    # Fetching
+
+    def _fetch(self, count: int | None) -> list[Row]:
+        """The next `count` rows, or all that are left; fewer if there are not so many."""
+        result = self._fetchable()
+        stop = result.ntuples if count is None else min(self._position + count, result.ntuples)
+        assert self._make_row is not None
+        rows = self._transformer.load_rows(result.rows(self._position, stop), self._make_row)
+        self._position = stop
+        return rows
+
+    def _fetch_one(self) -> Row | None:
+        rows = self._fetch(1)
+        return rows[0] if rows else None
+
+    def _fetch_many(self, size: int) -> list[Row]:
+        if size < 0:
+            raise e.ProgrammingError(f"fetchmany() cannot fetch {size} rows")
+        return self._fetch(size or self.arraysize)
+
+    def _scroll(self, value: int, mode: str) -> None:
+        result = self._fetchable()
+        modes = {"relative": self._position + value, "absolute": value}
+        if mode not in modes:
+            raise ValueError(f"bad mode: {mode}. It should be 'relative' or 'absolute'")
+        if not 0 <= modes[mode] < result.ntuples:
+            raise IndexError("position out of bound")
+        self._position = modes[mode]
+
+    def _fetchable(self) -> Result:
+        """The current result, if rows can be fetched from it.
+
+        Raises:
+            InterfaceError: the cursor is closed.
+            NotSupportedError: over HTTP, the result is not there before commit.
+            ProgrammingError: there is no result, or not one with rows.
+        """
+        self._check_closed()
+        result = self._result
+        if result is None or result.fields is None:
+            self._refuse_to_fetch(result)
+        return result
+
+    def _refuse_to_fetch(self, result: Result | None) -> NoReturn:
+        if self._kept:
+            raise e.NotSupportedError(_NOT_THERE_YET)
+        if result is None:
+            raise e.ProgrammingError("no result available")
+        if result.status is ExecStatus.COMMAND_OK:
+            status = f"command status: {result.command_tag}"
+        else:
+            status = f"result status: {result.status.name}"
+        raise e.ProgrammingError(f"the last operation didn't produce records ({status})")
+
+    def _check_closed(self) -> None:
+        if self._closed:
+            raise e.InterfaceError("the cursor is closed")
+
+    def _close(self) -> None:
+        self._closed = True
+        self._reset()
+
+
+def _converted(converted: PostgresQuery, query: Query, params_seq: Iterable[Params]) -> Iterable[Params]:
+    """The same parameters; the first of them are what the placeholders of the statement are read with."""
+    for number, params in enumerate(params_seq):
+        if number == 0:
+            converted.convert(query, params)
+        yield params

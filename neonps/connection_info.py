@@ -1,0 +1,187 @@
+"""What is known of a connection: where it leads, who the server is, and in which state it is."""
+
+from __future__ import annotations
+
+from datetime import timezone, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from . import errors as e
+from .pq import ConnStatus, PipelineStatus, TransactionStatus
+
+if TYPE_CHECKING:
+    from .base_connection import BaseConnection
+
+
+class ConnectionInfo:
+    """The state of a connection, as `Connection.info` gives it.
+
+    What only a session knows (process ID, settings of the server) is 0 or None over HTTP. Where the connection has to be
+    open and is not, `OperationalError` is raised.
+    """
+
+    def __init__(self, connection: BaseConnection[Any]) -> None:
+        self._connection = connection
+        self._settings = connection._transport.settings
+
+    def _check_open(self) -> None:
+        if self._connection.closed:
+            raise e.OperationalError("the connection is closed")
+
+    @property
+    def vendor(self) -> str:
+        """The name of the database system."""
+        return "PostgreSQL"
+
+    @property
+    def transport(self) -> str:
+        """The transport in use: "websocket", "http" or "tcp"."""
+        return self._connection._transport.name
+
+    @property
+    def provider(self) -> str | None:
+        """The name of the provider whose settings are in use, if it is one that is known."""
+        return self._settings.provider
+
+    @property
+    def request_id(self) -> str | None:
+        """What the service calls the last HTTP request; None on other transports."""
+        return getattr(self._connection._transport, "request_id", None)
+
+    @property
+    def host(self) -> str:
+        """The host of the database, or the directory of its Unix socket."""
+        self._check_open()
+        return self._settings.host
+
+    @property
+    def hostaddr(self) -> str:
+        """The address that was given for the host, or ""."""
+        self._check_open()
+        return self._settings.hostaddr or ""
+
+    @property
+    def port(self) -> int:
+        """The port of the database."""
+        self._check_open()
+        return self._settings.port
+
+    @property
+    def dbname(self) -> str:
+        """The name of the database."""
+        self._check_open()
+        return self._settings.dbname
+
+    @property
+    def user(self) -> str:
+        """The name of the user."""
+        self._check_open()
+        return self._settings.user
+
+    @property
+    def password(self) -> str:
+        """The password; keep it out of logs."""
+        self._check_open()
+        return self._settings.password or ""
+
+    @property
+    def options(self) -> str:
+        """The command-line options that were given for the session."""
+        self._check_open()
+        return self._settings.options or ""
+
+    def get_parameters(self) -> dict[str, str]:
+        """What was given to connect with, without the password, and without what is at its default."""
+        self._check_open()
+        return {name: value for name, value in self._settings.given.items() if name not in _SECRET}
+
+    @property
+    def dsn(self) -> str:
+        """The parameters as a connection string, without the password."""
+        from .conninfo import make_conninfo
+
+        return make_conninfo("", **self.get_parameters())
+
+    @property
+    def status(self) -> ConnStatus:
+        """Whether the connection can be used."""
+        return ConnStatus.BAD if self._connection.closed else ConnStatus.OK
+
+    @property
+    def transaction_status(self) -> TransactionStatus:
+        """Whether a transaction is open. A BEGIN that waits for its first statement counts."""
+        return self._connection._transport.transaction_status
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        """Whether a pipeline is open."""
+        return PipelineStatus.OFF
+
+    @property
+    def server_version(self) -> int:
+        """The server's version as an integer, such as 180001 for 18.1; 0 if it is not known."""
+        return _version_number(self.parameter_status("server_version") or "")
+
+    @property
+    def full_protocol_version(self) -> int:
+        """The version of the wire protocol, such as 30000 for 3.0; 0 over HTTP."""
+        machine = getattr(self._connection._transport, "machine", None)
+        return 0 if machine is None else (machine.protocol >> 16) * 10000 + (machine.protocol & 0xFFFF)
+
+    @property
+    def backend_pid(self) -> int:
+        """The process ID of the server's side of the session; 0 if there is none."""
+        self._check_open()
+        machine = getattr(self._connection._transport, "machine", None)
+        return 0 if machine is None else int(machine.backend_pid)
+
+    @property
+    def error_message(self) -> str:
+        """Always "": errors are raised."""
+        return ""
+
+    def parameter_status(self, param_name: str) -> str | None:
+        """The value of a setting that the server has reported (PostgreSQL docs 53.2.7); None if it has not."""
+        return self._connection._transport.parameter_status(param_name)
+
+    @property
+    def encoding(self) -> str:
+        """The name of Python's codec for the client's encoding."""
+        from .encodings import python_codec
+
+        return python_codec(self.parameter_status("client_encoding") or "UTF8")
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The time zone of the session; UTC if it is not known."""
+        name = self.parameter_status("TimeZone")
+        if not name or name == "UTC":
+            return timezone.utc
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            return timezone.utc  # as the server may know zones that this system does not
+
+
+_SECRET = frozenset({"password", "auth_token", "sslpassword"})
+
+
+def _version_number(version: str) -> int:
+    """PostgreSQL's own number for a version such as "18.1", "19beta2" or "9.6.24"."""
+    numbers = []
+    for part in version.split(" ")[0].split("."):
+        digits = ""
+        for character in part:
+            if not character.isdigit():
+                break
+            digits += character
+        if not digits:
+            break
+        numbers.append(int(digits))
+    if not numbers:
+        return 0
+    if numbers[0] >= 10:
+        return numbers[0] * 10000 + (numbers[1] if len(numbers) > 1 else 0)
+    major, minor, patch = (*numbers, 0, 0)[:3]
+    return major * 10000 + minor * 100 + patch

@@ -1,0 +1,139 @@
+"""The blocking cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .abc import Params, Query
+from .base_cursor import BaseCursor
+from .rows import BaseRowFactory, Row
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+_Self = TypeVar("_Self", bound="Cursor[Any]")
+
+
+class Cursor(BaseCursor[Row]):
+    """Runs statements and fetches their results (PEP 249, with psycopg 3's extensions).
+
+    Args:
+        connection: the connection to run them on.
+        row_factory: what makes rows; that of the connection by default. See `neonps.rows`.
+    """
+
+    _connection: Connection[Any]
+
+    def __init__(self, connection: Connection[Any], *, row_factory: BaseRowFactory[Row] | None = None) -> None:
+        super().__init__(connection, row_factory=row_factory or connection.row_factory)
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection that the cursor belongs to."""
+        return self._connection
+
+    def close(self) -> None:
+        """Close the cursor; it can no longer be used."""
+        self._close()
+
+    def execute(
+        self: _Self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> _Self:
+        """Run a statement.
+
+        Args:
+            query: the statement, with `%s` or `%(name)s` where parameters go (`%t`, `%b` ask for text or binary
+                format), and `%%` for a percent sign. Without `params` it is sent as it is.
+            params: a sequence, or a mapping for placeholders with names. They travel beside the statement.
+            prepare: ignored for the time being.
+            binary: ask for results in binary format; by default what `format` says. HTTP carries text only.
+
+        Returns:
+            the cursor itself.
+
+        Raises:
+            ProgrammingError: statement and parameters do not fit together; nothing was sent.
+            Error: what the server has answered, in the class of its SQLSTATE.
+            OperationalError: the connection is lost, or the timeout has passed.
+            NotSupportedError: over HTTP, the statement needs a session.
+        """
+        self._connection._run(self._execute_flow(query, params, binary))
+        return self
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """Run a statement once with each of `params_seq`, in one round trip.
+
+        Outside of a transaction all of it is one, so that all rows take effect or none.
+
+        Args:
+            query, params_seq: as in `execute`.
+            returning: keep the results, one per parameter set, to fetch from with `nextset()` or `results()`.
+
+        Raises:
+            Error: as `execute`.
+        """
+        self._connection._run(self._executemany_flow(query, params_seq, returning))
+
+    def fetchone(self) -> Row | None:
+        """The next row; None after the last.
+
+        Raises:
+            ProgrammingError: there is no result to fetch from.
+            DataError: Python cannot hold a value of the row.
+        """
+        return self._fetch_one()
+
+    def fetchmany(self, size: int = 0) -> list[Row]:
+        """The next `size` rows, by default `arraysize`; fewer at the end. Raises what `fetchone` raises."""
+        return self._fetch_many(size)
+
+    def fetchall(self) -> list[Row]:
+        """The rows that are left. Raises what `fetchone` raises."""
+        return self._fetch(None)
+
+    def __iter__(self: _Self) -> _Self:
+        return self
+
+    def __next__(self) -> Row:
+        rows = self._fetch(1)
+        if not rows:
+            raise StopIteration
+        return rows[0]
+
+    def scroll(self, value: int, mode: str = "relative") -> None:
+        """Move within the result, by `value` rows, or to the row `value` if `mode` is "absolute".
+
+        Raises:
+            IndexError: there is no such row.
+            ValueError: `mode` is neither "relative" nor "absolute".
+        """
+        self._scroll(value, mode)
+
+    def results(self: _Self) -> Iterator[_Self]:
+        """Go through the results of several statements; the cursor itself is given for each, to fetch from."""
+        if self._results:
+            yield self
+            while self.nextset():
+                yield self
+
+    def set_result(self: _Self, index: int) -> _Self:
+        """Go to the result number `index`, from 0; negative numbers count from the last.
+
+        Raises:
+            IndexError: there is no such result.
+        """
+        count = len(self._results)
+        if not -count <= index < count:
+            raise IndexError(f"index {index} out of range: {count} result(s) available")
+        self._select(index % count)
+        return self

@@ -1,0 +1,107 @@
+"""A byte stream to a Postgres server: straight through a socket, or inside a WebSocket."""
+
+from __future__ import annotations
+
+from ..endpoint import Endpoint
+from ..protocol.websocket import WebSocketTunnel
+from ..protocol.backend import ProtocolError
+from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Poll, Receive, Send
+
+#: How long a polite farewell may take, in seconds.
+_FAREWELL = 2.0
+
+
+class Channel:
+    """The stream straight through the runner's connection, which is open already.
+
+    Attributes:
+        end: why the other side has ended the stream, as far as it said so; "" otherwise.
+        closed: this side has closed it.
+    """
+
+    def __init__(self) -> None:
+        self.end = ""
+        self.closed = False
+
+    def send(self, *messages: bytes) -> Flow[None]:
+        """Send `messages` in one go. Where the stream has borders, each is a message of its own."""
+        yield Send(messages[0] if len(messages) == 1 else b"".join(messages))
+
+    def receive(self) -> Flow[bytes]:
+        """Wait for the next bytes; b"" means that the stream has ended, see `end`."""
+        data: bytes = yield Receive()
+        return data
+
+    def poll(self) -> Flow[bytes | None]:
+        """The bytes that are here already, None if there are none, b"" if the stream has ended."""
+        data: bytes | None = yield Poll()
+        return data
+
+    def close(self) -> Flow[None]:
+        """Close the stream and the connection. Never fails."""
+        self.closed = True
+        yield Close()
+
+
+class WebSocketChannel(Channel):
+    """The stream in the binary messages of a WebSocket."""
+
+    def __init__(self, tunnel: WebSocketTunnel) -> None:
+        super().__init__()
+        self._tunnel = tunnel
+
+    def send(self, *messages: bytes) -> Flow[None]:
+        yield Send(b"".join([self._tunnel.wrap(message) for message in messages]))
+
+    def receive(self) -> Flow[bytes]:
+        while not self._tunnel.closed:
+            data: bytes = yield Receive()
+            payload = yield from self._unwrap(data)
+            if payload is not None:
+                return payload
+        return b""
+
+    def poll(self) -> Flow[bytes | None]:
+        if self._tunnel.closed:
+            return b""
+        data: bytes | None = yield Poll()
+        if data is None:
+            return None
+        return (yield from self._unwrap(data))
+
+    def _unwrap(self, data: bytes) -> Flow[bytes | None]:
+        """The payload in `data`; None if it holds none, b"" if the stream has ended."""
+        tunnel = self._tunnel
+        payload = tunnel.receive(data)
+        if tunnel.outgoing:
+            outgoing, tunnel.outgoing = tunnel.outgoing, b""
+            yield Send(outgoing)
+        if tunnel.closed:
+            self.end = str(tunnel.closed)
+            return payload
+        return payload or None
+
+    def close(self) -> Flow[None]:
+        self.closed = True
+        try:
+            if farewell := self._tunnel.close():
+                yield Deadline(_FAREWELL)
+                yield Send(farewell)
+        except (OSError, DeadlinePassed):
+            pass  # the other side is gone or does not listen any more
+        yield Close()
+
+
+def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive) -> Flow[WebSocketChannel]:
+    """Open a connection to `endpoint` and a WebSocket on it.
+
+    Raises:
+        UpgradeRefused, ProtocolError, OSError: it did not come to a WebSocket.
+    """
+    yield Open(endpoint.host, endpoint.port, tls, keepalive)
+    tunnel = WebSocketTunnel(endpoint)
+    yield Send(tunnel.handshake())
+    while not tunnel.is_open:
+        if tunnel.receive((yield Receive())):
+            raise ProtocolError("the server has spoken before it was asked")
+    return WebSocketChannel(tunnel)

@@ -1,0 +1,323 @@
+"""SQL over HTTP as a transport: one request is one statement or one whole transaction.
+
+No transaction can be open between two requests, so what belongs to one is kept here until it is to be committed, and
+sent as one batch. A statement that only reads runs at once, in a read-only transaction of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .. import errors as e
+from ..abc import Params
+from ..isolation import IsolationLevel, TransactionCharacteristics
+from ..postgres import types
+from ..pq import TransactionStatus
+from ..protocol.backend import ProtocolError
+from ..protocol.http import HttpConnection, Response
+from ..protocol.result import Result
+from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
+from ..settings import Settings
+from .connect import describe
+from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
+from .transport import Deliver, Query, Transport
+
+_READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "WITH"})
+
+_NEEDS_SESSION = {
+    **dict.fromkeys(("BEGIN", "START"), "a transaction that stays open"),
+    **dict.fromkeys(("COMMIT", "END", "ROLLBACK", "ABORT"), "a transaction that stays open"),
+    **dict.fromkeys(("SAVEPOINT", "RELEASE"), "a savepoint"),
+    **dict.fromkeys(("LISTEN", "UNLISTEN"), "a subscription to notifications"),
+    **dict.fromkeys(("DECLARE", "FETCH", "MOVE", "CLOSE"), "a server-side cursor"),
+    "COPY": "COPY",
+}
+#: These have an effect on the rest of a transaction, and none that outlives it over HTTP.
+_NEEDS_TRANSACTION = frozenset({"SET", "RESET", "PREPARE", "DEALLOCATE", "DISCARD"})
+
+#: The first word of a statement, behind white space, comments and opening brackets.
+_first_word = re.compile(r"(?:\s|\(|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(\w+)", re.DOTALL).match
+
+_REMEDIES = "commit first, or connect with autocommit=True, or use transport='websocket'"
+
+_WRITES = (
+    "Over HTTP a statement that starts like a query runs in a read-only transaction of its own unless autocommit is on. "
+    "This one writes: set autocommit=True, or put it into `with conn.transaction():` or `conn.batch(…)`, "
+    "or use transport='websocket'."
+)
+
+_OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
+
+
+class _Kept(NamedTuple):
+    """Statements of one call that wait for commit, and who wants their results."""
+
+    statements: list[Statement]
+    deliver: Deliver
+
+
+class HttpTransport(Transport):
+    """Requests to one endpoint over a connection that is kept alive and opened again when needed.
+
+    Attributes:
+        request_id: what the service calls the last request; None before the first.
+        requests: how many requests were made.
+    """
+
+    name = "http"
+    has_binary = False
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        assert settings.fetch_url is not None
+        self._endpoint = settings.fetch_url
+        self._http: HttpConnection | None = None
+        self._kept: list[_Kept] = []
+        self._in_block = False
+        self._has_read = False  # a statement has read since the last commit or rollback
+        self._sent = False  # a request is under way
+        self._harmless = True  # and it cannot change anything
+        self.request_id: str | None = None
+        self.requests = 0
+
+    @property
+    def transaction_status(self) -> TransactionStatus:
+        if self.closed:
+            return TransactionStatus.UNKNOWN
+        return TransactionStatus.INTRANS if self._kept or self._in_block else TransactionStatus.IDLE
+
+    def parameter_status(self, name: str) -> str | None:
+        return None
+
+    def guard(self, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
+        if self.closed:
+            flow.close()
+            raise e.OperationalError("the connection is closed")
+        yield Deadline(timeout)
+        self._sent = False
+        try:
+            return (yield from flow)
+        except DeadlinePassed:
+            yield from self._hang_up()
+            reason = f"timeout: the server has not answered within {timeout:g} seconds"
+            raise e.OperationalError(self._lost(reason)) from None
+        except GeneratorExit:
+            raise
+        except BaseException:
+            if self._sent:
+                yield from self._hang_up()  # the service cancels what nobody waits for
+            raise
+
+    # Requests
+
+    def _request(
+        self,
+        statements: Statement | Sequence[Statement],
+        characteristics: TransactionCharacteristics | None,
+        query: Query | None = None,
+    ) -> Flow[list[Result]]:
+        """Make one request and give the results; `query` is the statement where there is only one.
+
+        Raises:
+            Error: what the server has answered, or OperationalError if it was not reached.
+        """
+        settings = self.settings
+        token = settings.auth_token() if callable(settings.auth_token) else settings.auth_token
+        headers = request_headers(settings.http_connection_string(), token, characteristics)
+        body = request_body(statements)
+        self._harmless = characteristics is not None and characteristics.read_only is True
+        http = yield from self._connection()
+        try:
+            data = http.request("POST", headers, body)
+        except ValueError as error:
+            raise e.ProgrammingError(str(error)) from None
+        self._sent = True
+        self.requests += 1
+        response = yield from self._exchange(http, data)
+        self._sent = False
+        self.request_id = response.headers.get("neon-request-id")
+        if response.status != 200:
+            if query is None:
+                raise error_from_response(response)
+            raise error_from_response(response, query.query.decode(), query.untyped_position)
+        return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
+
+    def _connection(self) -> Flow[HttpConnection]:
+        """The connection that was kept alive, if the server has not closed it meanwhile, or a new one."""
+        if self._http is not None:
+            if self._http.reusable and (yield Poll()) is None:
+                return self._http
+            yield from self._hang_up()
+        settings, endpoint = self.settings, self._endpoint
+        try:
+            yield Open(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.connect_timeout)
+        except OSError as error:
+            raise e.OperationalError(self._failed(describe(error))) from None
+        except DeadlinePassed:
+            raise e.ConnectionTimeout(self._failed("connection timeout expired")) from None
+        self._http = HttpConnection(endpoint)
+        return self._http
+
+    def _exchange(self, http: HttpConnection, data: bytes) -> Flow[Response]:
+        reason = ""
+        try:
+            yield Send(data)
+        except OSError as error:
+            reason = describe(error)  # the server may have answered before it stopped to listen
+        try:
+            response = None
+            while response is None:
+                response = http.receive((yield Receive()))
+        except (OSError, ProtocolError) as error:
+            yield from self._hang_up()
+            raise e.OperationalError(self._lost(f"no answer from {self._endpoint.url}: {reason or describe(error)}")) from None
+        if not http.reusable:
+            yield from self._hang_up()
+        return response
+
+    def _hang_up(self) -> Flow[None]:
+        self._http = None
+        yield Close()
+
+    def _failed(self, reason: str) -> str:
+        return f"connection failed: connection to {self._endpoint.url} failed: {reason}"
+
+    def _lost(self, reason: str) -> str:
+        return reason if self._harmless or not self._sent else f"{reason}\n{_OUTCOME_UNKNOWN}"
+
+    # Statements
+
+    def _statement(self, query: Query) -> Statement:
+        """The statement as it is sent, once it is clear that it makes sense without a session."""
+        found = _first_word(query.query.decode())
+        word = found[1].upper() if found else ""
+        if word in _NEEDS_SESSION:
+            raise e.NotSupportedError(
+                f"{word} needs {_NEEDS_SESSION[word]}, which cannot exist over HTTP; use transport='websocket' or 'tcp'"
+            )
+        if word in _NEEDS_TRANSACTION and self.autocommit and not self._in_block:
+            raise e.NotSupportedError(
+                f"{word} would have no effect: over HTTP nothing outlives the request; "
+                "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
+            )
+        params = [None if value is None else bytes(value).decode() for value in query.params or ()]
+        return Statement(query.typed_query(_type_name), params)
+
+    def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result] | None]:
+        statement = self._statement(query)
+        if self.autocommit and not self._in_block:
+            return (yield from self._request(statement, None, query))
+        if self._in_block or self._kept or not _reads(statement):
+            self._kept.append(_Kept([statement], deliver))
+            return None
+        return (yield from self._read(statement, query))
+
+    def _read(self, statement: Statement, query: Query) -> Flow[list[Result]]:
+        level = self.characteristics.isolation_level
+        if self._has_read and level in (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE):
+            raise e.NotSupportedError(
+                f"over HTTP two queries cannot share the snapshot that {level.sql} promises; {_REMEDIES}"
+            )
+        try:
+            results = yield from self._request([statement], self.characteristics._replace(read_only=True), query)
+        except e.ReadOnlySqlTransaction as error:
+            if self.characteristics.read_only is not True:
+                error.args = (f"{error}\nHINT:  {_WRITES}",)
+            raise
+        self._has_read = True
+        return results
+
+    def executemany(
+        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
+    ) -> Flow[list[Result] | int | None]:
+        statements = []
+        for each in params:
+            query.dump(each)
+            statements.append(self._statement(query))
+        if not self.autocommit or self._in_block:
+            self._kept.append(_Kept(statements, deliver))
+            return None
+        results = (yield from self._request(statements, TransactionCharacteristics())) if statements else []
+        return results if returning else sum(result.command_tuples or 0 for result in results)
+
+    def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
+        if self._kept or self._in_block:
+            raise e.NotSupportedError(
+                "over HTTP a batch is a transaction of its own, and statements of another one wait for commit; "
+                "commit or roll back first, or use transport='websocket' or 'tcp'"
+            )
+        self._in_block = True
+        try:
+            statements = [self._statement(query) for query in queries]
+        finally:
+            self._in_block = False
+        if not statements:
+            return []
+        return (yield from self._request(statements, characteristics))
+
+    # Transactions
+
+    def commit(self) -> Flow[None]:
+        kept, self._kept = self._kept, []
+        self._has_read = False
+        statements = [statement for each in kept for statement in each.statements]
+        if not statements:
+            return
+        try:
+            results = yield from self._request(statements, self.characteristics)
+        except BaseException:
+            _deliver_nothing(kept)
+            raise
+        for each in kept:
+            each.deliver(results[: len(each.statements)])
+            del results[: len(each.statements)]
+
+    def rollback(self) -> Flow[None]:
+        kept, self._kept = self._kept, []
+        self._has_read = False
+        _deliver_nothing(kept)
+        yield from ()
+
+    def enter_block(self, savepoint: str) -> Flow[bool]:
+        if savepoint or self._in_block or self._kept:
+            raise e.NotSupportedError(
+                "a transaction inside another one needs a savepoint, which cannot exist over HTTP; "
+                "commit or roll back first, or use transport='websocket' or 'tcp'"
+            )
+        self._in_block = True
+        return True
+        yield
+
+    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
+        self._in_block = False
+        yield from self.rollback() if rollback else self.commit()
+
+    def cancel(self, timeout: float) -> Flow[None]:
+        raise e.NotSupportedError(
+            "over HTTP a statement cannot be cancelled from outside; connect with timeout=…, "
+            "or use transport='websocket' or 'tcp'"
+        )
+        yield
+
+    def close(self) -> Flow[None]:
+        self.closed = True
+        yield from self.rollback()
+        yield from self._hang_up()
+
+
+def _reads(statement: Statement) -> bool:
+    found = _first_word(statement.query)
+    return found is not None and found[1].upper() in _READS
+
+
+def _deliver_nothing(kept: list[_Kept]) -> None:
+    for each in kept:
+        each.deliver([])
+
+
+def _type_name(oid: int) -> str | None:
+    """The name of a built-in type, to cast a parameter to; None when it is not known."""
+    info = types.get(oid)
+    return info.regtype if info is not None else None

@@ -1,0 +1,147 @@
+"""What a flow can ask of a runner.
+
+A runner owns one connection at most. It carries out one request at a time and sends the outcome back into
+the flow; when the request fails, it throws the `OSError`, or `DeadlinePassed`, into the flow instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, Union
+
+T = TypeVar("T")
+
+
+class DeadlinePassed(BaseException):
+    """The deadline that the flow had set has passed while a request was waiting.
+
+    Like the cancellation of a task this is no `Exception`, so that only who means it catches it.
+    """
+
+
+class NameNotResolved(OSError):
+    """The host name has no address."""
+
+
+class TLSFailed(OSError):
+    """The TLS handshake has failed, for example because the certificate is not good for the host."""
+
+
+@dataclass(frozen=True)
+class TLS:
+    """How to secure a connection. Certificates are always verified and the host name is always checked.
+
+    Args:
+        server_hostname: the name, or IP address, that the certificate must be good for.
+        rootcert: path of a PEM file with the CAs to trust; None for those of the system.
+        cert: path of the client's certificate chain (PEM), if it has one.
+        key: path of the client's private key (PEM); None when it is in the `cert` file.
+        key_password: what the private key is encrypted with.
+        crl: path of a PEM file with certificate revocation lists.
+        minimum_version: the lowest version to accept: "TLSv1.2" or "TLSv1.3".
+        alpn: the application protocols to offer, most wanted first (RFC 7301).
+    """
+
+    server_hostname: str
+    rootcert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+    crl: str | None = None
+    minimum_version: str = "TLSv1.2"
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeepAlive:
+    """TCP keep-alive and time-out settings (libpq's keywords; None or 0 leaves the system's default).
+
+    Args:
+        enabled: send keep-alive probes at all.
+        idle, interval: seconds before the first probe, and between probes.
+        count: lost probes before the connection counts as dead.
+        user_timeout: milliseconds that sent data may stay unacknowledged (RFC 5482).
+    """
+
+    enabled: bool = True
+    idle: int | None = None
+    interval: int | None = None
+    count: int | None = None
+    user_timeout: int | None = None
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open a connection to `host` and `port`, TLS included when `tls` is given; answers None.
+
+    `host` is a name, an address, or, when it starts with `/` or `@`, the directory of a Unix socket, in which
+    the file `.s.PGSQL.{port}` is meant. Each address of a name is tried in turn. It may take `timeout` seconds, and no
+    longer than the deadline allows.
+    """
+
+    host: str
+    port: int
+    tls: TLS | None = None
+    keepalive: KeepAlive = KeepAlive()
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class StartTLS:
+    """Go on with TLS on the connection that is open; answers None."""
+
+    tls: TLS
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send all of `data`; answers None.
+
+    What arrives meanwhile is read and kept for the next `Receive`, so that two sides that both have much to
+    say never wait for each other.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Wait until something arrives; answers with it, or with b"" when the other side has closed."""
+
+
+@dataclass(frozen=True)
+class Poll:
+    """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the connection, if one is open; answers None and never fails."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """From now on all waits together may take `seconds`; None lifts the limit. Answers None.
+
+    When the time is over, `DeadlinePassed` is thrown into the flow at the request that waits.
+    """
+
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Run another flow on a connection of its own, within `timeout` seconds; answers with what it returns.
+
+    The deadline of the asking flow does not count meanwhile.
+    """
+
+    flow: Flow[Any]
+    timeout: float
+
+
+Request = Union[Open, StartTLS, Send, Receive, Poll, Close, Deadline, Aside]
+
+#: A generator that yields requests, is sent the answers, and returns a T.
+Flow = Generator["Request", Any, T]

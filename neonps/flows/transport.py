@@ -1,0 +1,108 @@
+"""What a connection can ask of its transport, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Union
+
+from ..abc import Params
+from ..isolation import TransactionCharacteristics
+from ..pq import TransactionStatus
+from ..protocol.backend import NotificationResponse
+from ..protocol.result import Result
+from ..query import PostgresQuery, RawQuery
+from ..settings import Settings
+from .requests import Flow
+
+#: Takes the results of a statement that was kept until commit.
+Deliver = Callable[["list[Result]"], None]
+
+Query = Union[PostgresQuery, RawQuery]
+
+
+class Transport:
+    """A way to a database, opened by `neonps.flows.connect`. Its methods are flows.
+
+    Attributes:
+        settings: what it was opened with.
+        autocommit: statements are not put into a transaction.
+        characteristics: how the transactions that the driver begins are begun.
+        closed: it can no longer be used.
+        broken: it can no longer be used, and not because `close` was called.
+        on_notice, on_notify: what to call when a notice or a notification has arrived.
+    """
+
+    #: The name of the transport, as `connect(transport=…)` takes it.
+    name: str
+    #: Whether it can ask for binary results and send binary parameters.
+    has_binary = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.autocommit = False
+        self.characteristics = TransactionCharacteristics()
+        self.closed = False
+        self.broken = False
+        self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
+        self.on_notify: Callable[[NotificationResponse], None] = lambda event: None
+
+    @property
+    def transaction_status(self) -> TransactionStatus:
+        """Whether a transaction is open, as far as the driver and the server know."""
+        raise NotImplementedError
+
+    def parameter_status(self, name: str) -> str | None:
+        """The value of a setting that the server has reported; None if it has not."""
+        raise NotImplementedError
+
+    def guard(self, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
+        """Run `flow`, which is one call of the user, within `timeout` seconds, and end it well if it is interrupted.
+
+        Raises:
+            OperationalError: the time is over; the statement was cancelled as far as the transport can.
+        """
+        raise NotImplementedError
+
+    def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result] | None]:
+        """Run one statement (or several without parameters) and give the results.
+
+        None means that it is kept until commit, and that `deliver` will be called with the results then.
+        """
+        raise NotImplementedError
+
+    def executemany(
+        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
+    ) -> Flow[list[Result] | int | None]:
+        """Run one statement with each of `params`; all or nothing unless a transaction is open.
+
+        Gives the results when `returning`, otherwise the number of rows touched; None as in `execute`.
+        """
+        raise NotImplementedError
+
+    def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
+        """Run statements as one transaction, in one round trip, and give one result each."""
+        raise NotImplementedError
+
+    def commit(self) -> Flow[None]:
+        """End the transaction, if one is open, and keep what it has done."""
+        raise NotImplementedError
+
+    def rollback(self) -> Flow[None]:
+        """End the transaction, if one is open, and undo what it has done."""
+        raise NotImplementedError
+
+    def enter_block(self, savepoint: str) -> Flow[bool]:
+        """Begin a transaction, or set a savepoint in the one that is open. True if it is a transaction."""
+        raise NotImplementedError
+
+    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
+        """End what `enter_block` has begun; `outer` is what it has returned."""
+        raise NotImplementedError
+
+    def cancel(self, timeout: float) -> Flow[None]:
+        """Ask the server, within `timeout` seconds, to cancel what is running. To be run by a runner of its own."""
+        raise NotImplementedError
+
+    def close(self) -> Flow[None]:
+        """End the session. Never fails."""
+        raise NotImplementedError

@@ -1,0 +1,107 @@
+"""Runs what a request of SQL over HTTP asks for, in a session that is there for it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..flows.requests import Flow
+from ..flows.session import Session
+from ..protocol import frontend as f
+from ..protocol.backend import BackendMessage, DataRows
+from ..protocol.collector import Collector
+from .http import HTTPError
+from .sqlhttp import Batch, answer, bad_request, unknown_types
+from .values import ARRAY_TYPES, ARRAY_TYPES_QUERY, ArrayTypes
+
+
+class BoundedCollector(Collector):
+    """Takes results, but not more than fits into an answer.
+
+    Args:
+        max_size: how large the rows may be all together, in bytes.
+    """
+
+    def __init__(self, max_size: int) -> None:
+        super().__init__()
+        self._max_size = max_size
+        self._size = 0
+
+    def handle(self, event: BackendMessage) -> None:
+        """Take one event.
+
+        Raises:
+            HTTPError: the rows are too large.
+        """
+        if isinstance(event, DataRows):
+            self._size += event.stop - event.start
+            if self._size > self._max_size:
+                raise HTTPError(507, {"message": f"response is too large (max is {self._max_size} bytes)"})
+        super().handle(event)
+
+
+def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
+    """Run a batch, and give the answer to it.
+
+    A transaction is committed only when that answer is there. Until then the end of the session undoes it.
+
+    Args:
+        max_size: how large the rows may be all together, in bytes.
+
+    Raises:
+        Error: a statement has failed; the rest was not run.
+        HTTPError: the answer is not one that can be given.
+    """
+    collector = BoundedCollector(max_size)
+    messages: list[f.FrontendMessage] = []
+    if batch.transaction is not None:
+        messages += (f.Parse(b"", batch.transaction.begin), f.Bind(b"", b""), f.Execute(b""))
+    for query, params, _ in batch.statements:
+        messages += (
+            f.Parse(b"", query),
+            f.Bind(b"", b"", params),
+            f.DescribePortal(b""),
+            f.Execute(b""),
+        )
+    yield from exchange(session, collector, *messages, f.Sync())
+    results = collector.results
+    if batch.transaction is not None:
+        del results[0]
+    array_types = ARRAY_TYPES
+    if not batch.raw and (oids := unknown_types(results)):
+        array_types = {**ARRAY_TYPES, **(yield from ask_array_types(session, oids))}
+    body = answer(batch, results, array_types)
+    if batch.transaction is not None:
+        yield from exchange(session, Collector(), f.Query(b"COMMIT"))
+    return body
+
+
+def ask_array_types(session: Session, oids: Iterable[int]) -> Flow[ArrayTypes]:
+    """Which of these types are arrays."""
+    collector = Collector()
+    yield from exchange(
+        session,
+        collector,
+        f.Parse(b"", ARRAY_TYPES_QUERY),
+        f.Bind(b"", b"", [f"{{{','.join(map(str, oids))}}}".encode()]),
+        f.DescribePortal(b""),
+        f.Execute(b""),
+        f.Sync(),
+    )
+    rows = [[str(value or b"", "ascii") for value in row] for row in collector.results[0].rows()]
+    return {int(oid): (int(element), delimiter) for oid, element, delimiter in rows}
+
+
+def exchange(session: Session, collector: Collector, *messages: f.FrontendMessage) -> Flow[None]:
+    """Send messages, and have `collector` take what answers them.
+
+    Raises:
+        Error: the server has answered by an error.
+        HTTPError: it wants to COPY, which takes more than a request and an answer.
+    """
+    yield from session.send(*messages)
+    yield from session.drain(collector)
+    if collector.copy is not None:
+        yield from session.abandon()
+        raise bad_request("COPY is not possible over HTTP")
+    if collector.error is not None:
+        raise collector.error

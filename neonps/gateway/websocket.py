@@ -1,0 +1,171 @@
+"""Postgres in a WebSocket: binary messages both ways that together are one stream (RFC 6455, by wsproto)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    RejectConnection,
+    TextMessage,
+)
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from ..protocol.backend import BackendKeyData, BackendParser, ProtocolError, ReadyForQuery
+from ..protocol.frontend import CancelRequest, Terminate
+from .http import CHUNK, Headers, HTTPConnection, HTTPError, Request
+from .upstream import Stream
+
+#: How long the client may take to answer a close, in seconds.
+CLOSE_TIMEOUT = 2.0
+
+# Close codes (RFC 6455 7.4.1)
+NORMAL_CLOSURE = 1000
+GOING_AWAY = 1001
+UNSUPPORTED_DATA = 1003
+INTERNAL_ERROR = 1011
+
+_TERMINATE = Terminate().encode()
+
+
+class CancelKey:
+    """Watches a session begin, to learn what a request to cancel its statements has to show.
+
+    Attributes:
+        request: the bytes of that request, once they are known.
+    """
+
+    def __init__(self) -> None:
+        self.request = b""
+        self._parser: BackendParser | None = BackendParser()
+
+    def watch(self, data: bytes) -> None:
+        """Look at what the server has sent."""
+        if self._parser is None:
+            return
+        self._parser.feed(data)
+        try:
+            while message := self._parser.next_message():
+                if isinstance(message, BackendKeyData):
+                    self.request = CancelRequest(*message).encode()
+                if isinstance(message, (BackendKeyData, ReadyForQuery)):
+                    self._parser = None
+                    return
+        except ProtocolError:
+            # Nobody can see what a client says that has TLS of its own inside the tunnel.
+            self._parser = None
+
+
+class Tunnel:
+    """A WebSocket of a client, for a connection to Postgres.
+
+    Args:
+        http: the connection that the request for the WebSocket has come on.
+        request: that request.
+
+    Raises:
+        HTTPError: it does not ask for a WebSocket in the right way.
+    """
+
+    def __init__(self, http: HTTPConnection, request: Request) -> None:
+        self._reader, self._writer = http.reader, http.writer
+        self._ahead = http.ahead
+        self._ws = WSConnection(ConnectionType.SERVER)
+        self._close_code, self._close_reason = GOING_AWAY, "the gateway shuts down"
+        self._postgres_ended = False
+        self._terminated = False
+        try:
+            self._ws.initiate_upgrade_connection(list(request.head.headers), request.head.target)
+            for _ in self._ws.events():
+                pass
+        except (RemoteProtocolError, UnicodeError) as error:
+            hint = getattr(error, "event_hint", None)
+            status = hint.status_code if isinstance(hint, RejectConnection) else 400
+            raise HTTPError(status, {"msg": f"this is no WebSocket handshake: {error}"}) from None
+
+    async def run(self, postgres: Stream, headers: Headers) -> None:
+        """Accept the WebSocket, with `headers`, and carry bytes both ways until one side ends it."""
+        key = CancelKey()
+        lines = [(name.encode(), value.encode()) for name, value in headers]
+        self._writer.write(self._ws.send(AcceptConnection(extra_headers=lines)))
+        tasks = [
+            asyncio.ensure_future(self._carry_up(postgres)),
+            asyncio.ensure_future(self._carry_down(postgres, key)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not self._postgres_ended and not self._terminated and key.request:
+                await postgres.cancel(key.request)
+            postgres.close()
+            await self._close()
+
+    async def _carry_up(self, postgres: Stream) -> None:
+        """Carry from the client to Postgres, until the client ends it."""
+        data = self._ahead
+        while True:
+            self._ws.receive_data(data)
+            for event in self._ws.events():
+                if isinstance(event, BytesMessage):
+                    postgres.writer.write(event.data)
+                    self._terminated = event.data[-5:] == _TERMINATE
+                elif isinstance(event, Ping):
+                    self._writer.write(self._ws.send(event.response()))
+                elif isinstance(event, TextMessage):
+                    self._close_code, self._close_reason = UNSUPPORTED_DATA, "Postgres takes no text messages"
+                    return
+                elif isinstance(event, CloseConnection):
+                    # Also what wsproto makes of a client that breaks the protocol.
+                    self._close_code, self._close_reason = event.code, event.reason or ""
+                    return
+            with suppress(OSError):  # of Postgres's going the other direction hears, after its last words
+                await postgres.writer.drain()
+            try:
+                await self._writer.drain()
+                data = await self._reader.read(CHUNK)
+            except OSError:
+                return
+            if not data:
+                return
+
+    async def _carry_down(self, postgres: Stream, key: CancelKey) -> None:
+        """Carry from Postgres to the client, until Postgres ends it."""
+        while True:
+            code, reason = NORMAL_CLOSURE, ""
+            try:
+                data = await postgres.reader.read(CHUNK)
+            except OSError:
+                data = b""
+                code, reason = INTERNAL_ERROR, "the connection to Postgres is lost"
+            if not data:
+                self._postgres_ended = True
+                self._close_code, self._close_reason = code, reason
+                return
+            key.watch(data)
+            self._writer.write(self._ws.send(BytesMessage(data)))
+            await self._writer.drain()
+
+    async def _close(self) -> None:
+        """Say goodbye, and wait for the client to do so too."""
+        with suppress(LocalProtocolError, OSError, asyncio.TimeoutError):
+            self._writer.write(self._ws.send(CloseConnection(self._close_code, self._close_reason)))
+            await asyncio.wait_for(self._until_closed(), CLOSE_TIMEOUT)
+
+    async def _until_closed(self) -> None:
+        await self._writer.drain()
+        while self._ws.state is not ConnectionState.CLOSED:
+            data = await self._reader.read(CHUNK)
+            if not data:
+                return
+            self._ws.receive_data(data)
+            for _ in self._ws.events():
+                pass

@@ -1,0 +1,45 @@
+"""Transaction characteristics: isolation levels, and how they are said in SQL and over HTTP."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class IsolationLevel(IntEnum):
+    """The isolation level of a transaction (PostgreSQL docs 13.2)."""
+
+    READ_UNCOMMITTED = 1
+    READ_COMMITTED = 2
+    REPEATABLE_READ = 3
+    SERIALIZABLE = 4
+
+    @property
+    def sql(self) -> str:
+        """As SQL has it, such as "READ COMMITTED"."""
+        return self.name.replace("_", " ")
+
+    @property
+    def camel_case(self) -> str:
+        """As the header of SQL over HTTP has it, such as "ReadCommitted"."""
+        return self.name.title().replace("_", "")
+
+
+class TransactionCharacteristics(NamedTuple):
+    """What BEGIN can say of a transaction; None leaves it to the server's defaults."""
+
+    isolation_level: IsolationLevel | None = None
+    read_only: bool | None = None
+    deferrable: bool | None = None
+
+    @property
+    def begin(self) -> bytes:
+        """The BEGIN statement."""
+        parts = ["BEGIN"]
+        if self.isolation_level is not None:
+            parts.append(f"ISOLATION LEVEL {self.isolation_level.sql}")
+        if self.read_only is not None:
+            parts.append("READ ONLY" if self.read_only else "READ WRITE")
+        if self.deferrable is not None:
+            parts.append("DEFERRABLE" if self.deferrable else "NOT DEFERRABLE")
+        return " ".join(parts).encode()

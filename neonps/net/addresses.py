@@ -1,0 +1,41 @@
+"""Addresses and socket options, the same for every runner."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from ..flows.requests import KeepAlive
+
+
+def unix_address(host: str, port: int) -> str | None:
+    """The address of the Unix socket that `host` and `port` mean; None when `host` is no path."""
+    if host.startswith("/"):
+        return f"{host}/.s.PGSQL.{port}"
+    if host.startswith("@"):
+        return f"\0{host[1:]}/.s.PGSQL.{port}"
+    return None
+
+
+def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    """The address that `host` is, when it is no name that has to be looked up; otherwise nothing."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [(int(family), address) for family, _, _, _, address in found]
+
+
+def set_keepalive(sock: socket.socket, keepalive: KeepAlive) -> None:
+    """Set what `keepalive` says, as far as the system knows the options, and send small messages at once."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(keepalive.enabled))
+    wanted = (
+        ("TCP_KEEPIDLE", keepalive.idle),
+        ("TCP_KEEPINTVL", keepalive.interval),
+        ("TCP_KEEPCNT", keepalive.count),
+        ("TCP_USER_TIMEOUT", keepalive.user_timeout),
+    )
+    for name, value in wanted:
+        if value and hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,0 +1,242 @@
+"""SQL over HTTP: statements to JSON requests, JSON answers to results and errors.
+
+A request is one statement, or a batch that the server runs in one transaction. All values travel as Postgres
+text, and rows come as arrays, so that the result is the same as over the wire protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .. import errors as e
+from ..isolation import TransactionCharacteristics
+from ..pq import ExecStatus
+from .http import Response
+from .result import FieldDescription, ListResult, RawRow, Result
+
+
+class Statement(NamedTuple):
+    """A statement with `$1` placeholders and its parameters in Postgres text form."""
+
+    query: str
+    params: Sequence[str | None] = ()
+
+
+def request_headers(
+    connection_string: str, auth_token: str | None, characteristics: TransactionCharacteristics | None
+) -> dict[str, str]:
+    """The headers of a request.
+
+    Args:
+        connection_string: a URL that holds user, password, host and database.
+        auth_token: a bearer token that authenticates instead of the password.
+        characteristics: how to begin the transaction of a batch; None for a single statement.
+    """
+    headers = {
+        "Content-Type": "application/json",
+        "Neon-Connection-String": connection_string,
+        "Neon-Raw-Text-Output": "true",
+        "Neon-Array-Mode": "true",
+        "Neon-Pool-Opt-In": "true",
+    }
+    if auth_token is not None:
+        headers["Authorization"] = f"Bearer {auth_token}"
+    if characteristics is not None:
+        if characteristics.isolation_level is not None:
+            headers["Neon-Batch-Isolation-Level"] = characteristics.isolation_level.camel_case
+        if characteristics.read_only:
+            headers["Neon-Batch-Read-Only"] = "true"
+        if characteristics.deferrable:
+            headers["Neon-Batch-Deferrable"] = "true"
+    return headers
+
+
+def request_body(statements: Statement | Sequence[Statement]) -> bytes:
+    """The body for one statement, or for a batch when `statements` is a sequence of them."""
+    body: Any
+    if isinstance(statements, Statement):
+        body = {"query": statements.query, "params": list(statements.params)}
+    else:
+        body = {"queries": [{"query": s.query, "params": list(s.params)} for s in statements]}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class MalformedAnswer(ValueError):
+    """The body of a successful response is not what SQL over HTTP answers."""
+
+
+def parse_answer(response: Response, expected: int | None) -> list[Result]:
+    """The results in a response with status 200.
+
+    Args:
+        response: what the server has answered.
+        expected: how many statements the batch had; None for a single statement.
+
+    Raises:
+        OperationalError: this is no answer to SQL over HTTP.
+    """
+    request_id = response.headers.get("neon-request-id")
+    try:
+        answer = json.loads(response.body)
+        if expected is None:
+            return [_result(answer)]
+        results = [_result(item) for item in answer["results"]]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, MalformedAnswer) else "it is not the JSON that was expected"
+        raise _with_origin(
+            e.OperationalError(f"the server's answer makes no sense as SQL over HTTP: {what}"), response.status, request_id
+        ) from None
+    if len(results) != expected:
+        raise _with_origin(
+            e.OperationalError(f"the server has answered {len(results)} statements of {expected}"),
+            response.status,
+            request_id,
+        )
+    return results
+
+
+def _result(answer: dict[str, Any]) -> Result:
+    fields = [
+        FieldDescription(
+            f["name"],
+            f.get("tableID") or 0,
+            f.get("columnID") or 0,
+            f["dataTypeID"],
+            f.get("dataTypeSize", -1),
+            f.get("dataTypeModifier", -1),
+            0,
+        )
+        for f in answer["fields"]
+    ]
+    command = answer.get("command") or ""
+    count = answer.get("rowCount")
+    rows: list[RawRow] = [_raw_row(row, len(fields)) for row in answer["rows"]]
+    if not command:
+        return Result(ExecStatus.EMPTY_QUERY)
+    if not fields and not rows:
+        return Result(ExecStatus.COMMAND_OK, None, _command_tag(command, count))
+    return ListResult(ExecStatus.TUPLES_OK, fields, _command_tag(command, count), rows)
+
+
+def _raw_row(row: list[str | None], width: int) -> RawRow:
+    if not isinstance(row, list) or len(row) != width:
+        raise MalformedAnswer("a row is not an array with a value per column")
+    try:
+        return [None if value is None else value.encode() for value in row]
+    except AttributeError:
+        raise MalformedAnswer("a value is not text, as was asked for by Neon-Raw-Text-Output") from None
+
+
+def _command_tag(command: str, count: int | None) -> str:
+    if count is None:
+        return command
+    return f"INSERT 0 {count}" if command == "INSERT" else f"{command} {count}"
+
+
+#: The error's fields by the code that the wire protocol has for each (PostgreSQL docs 53.8).
+ERROR_FIELDS = {
+    "S": "severity",
+    "C": "code",
+    "M": "message",
+    "D": "detail",
+    "H": "hint",
+    "P": "position",
+    "p": "internalPosition",
+    "q": "internalQuery",
+    "W": "where",
+    "s": "schema",
+    "t": "table",
+    "c": "column",
+    "d": "dataType",
+    "n": "constraint",
+    "F": "file",
+    "L": "line",
+    "R": "routine",
+}
+
+_is_sqlstate = re.compile("[0-9A-Z]{5}").fullmatch
+
+#: What to add to the message for a status that has one meaning whatever the body says.
+_ADVICE = {
+    401: "check the user, the password or the token",
+    413: "the request is too large for this service; send less at a time, or use transport='websocket'",
+    429: "the service limits the rate of requests; try again later",
+    507: "the response is too large for this service; fetch less at a time, or use transport='websocket'",
+}
+
+
+def postgres_error(body: Any) -> dict[str, str] | None:
+    """The fields of the Postgres error in a decoded body, by wire code; None when it is no Postgres error."""
+    if not isinstance(body, dict) or not isinstance(body.get("message"), str):
+        return None
+    code = body.get("code")
+    if not isinstance(code, str) or not _is_sqlstate(code):
+        return None
+    fields = {wire: body[name] for wire, name in ERROR_FIELDS.items() if isinstance(body.get(name), (str, int))}
+    fields = {wire: str(value) for wire, value in fields.items()}
+    fields.setdefault("S", "ERROR")
+    fields.setdefault("V", fields["S"])
+    return fields
+
+
+def error_from_response(
+    response: Response, query: str | None = None, locate: Callable[[int], int] | None = None
+) -> e.Error:
+    """The exception for a response whose status is not 200: the one that the wire protocol would give, if it is SQL's.
+
+    Args:
+        response: what the server has answered.
+        query: the statement, so that the message can show where in it the mistake is; None if unknown.
+        locate: turns a position in the statement that was sent into the position in `query`.
+    """
+    request_id = response.headers.get("neon-request-id")
+    try:
+        body = json.loads(response.body)
+    except (ValueError, RecursionError):
+        body = None
+    fields = postgres_error(body)
+    error: e.Error
+    if fields is not None:
+        if locate is not None and fields.get("P", "").isdecimal():
+            fields["P"] = str(locate(int(fields["P"])))
+        error = e.error_from_fields(fields, query)
+        if request_id and hasattr(error, "add_note"):
+            error.add_note(f"request id: {request_id}")
+        return _with_origin(error, response.status, request_id)
+    message = f"{_message(body) or _excerpt(response)} (HTTP status {response.status}"
+    message += f", request id {request_id})" if request_id else ")"
+    if advice := _ADVICE.get(response.status):
+        message += f"\nHINT:  {advice}"
+    return _with_origin(e.OperationalError(message), response.status, request_id)
+
+
+def _message(body: Any) -> str | None:
+    """What a proxy's own error says."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, dict):
+        text = body.get("message") or body.get("msg") or body.get("error")
+        code = body.get("code")
+        if isinstance(text, str):
+            return f"{text} [{code}]" if isinstance(code, str) and code not in text else text
+    return None
+
+
+def _excerpt(response: Response) -> str:
+    """What can be told of a response that no database endpoint has written."""
+    if 300 <= response.status < 400:
+        return "the server answers with a redirect, which is not followed"
+    text = response.body[:4096].decode("utf-8", "replace")
+    text = re.sub(r"<(style|script|title|head)\b.*?</\1>|<[^>]*>|\s+", " ", text, flags=re.DOTALL | re.IGNORECASE)
+    text = " ".join(text.split())[:200]
+    reason = response.reason or "no reason given"
+    return f"the server answers {reason!r}: {text}" if text else f"the server answers {reason!r}"
+
+
+def _with_origin(error: e.Error, status: int, request_id: str | None) -> e.Error:
+    error.status = status
+    error.request_id = request_id
+    return error

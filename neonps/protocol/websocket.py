@@ -1,0 +1,179 @@
+"""A byte stream inside a WebSocket (RFC 6455, by wsproto), as the serverless endpoints carry Postgres in it."""
+
+from __future__ import annotations
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    Pong,
+    RejectConnection,
+    RejectData,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from ..endpoint import Endpoint
+from ..version import __version__
+from .backend import ProtocolError
+
+USER_AGENT = f"neonps/{__version__}"
+
+#: How much of the body of a refusal is kept for the error message, in bytes.
+MAX_REFUSAL = 65536
+
+#: What the close codes mean (RFC 6455 7.4.1 and its IANA registry).
+CLOSE_CODES = {
+    1000: "normal closure",
+    1001: "going away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1005: "no code given",
+    1006: "connection lost without a close",
+    1007: "invalid data",
+    1008: "policy violation",
+    1009: "message too big",
+    1010: "extension missing",
+    1011: "internal error",
+    1012: "service restart",
+    1013: "try again later",
+    1014: "bad gateway",
+}
+
+
+class UpgradeRefused(Exception):
+    """The server has answered the handshake with something else than a WebSocket.
+
+    Attributes:
+        status: the HTTP status code.
+        headers: the response's headers, by lower-case name.
+        body: the start of the response's body.
+    """
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class WebSocketClosed(Exception):
+    """The WebSocket has ended.
+
+    Attributes:
+        code: the close code; 1006 when there was no close frame.
+        reason: what the other side gave as the reason, or "".
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        meaning = CLOSE_CODES.get(code, "application's own code")
+        if code == 1006:
+            message = "the connection was lost: the server closed it without closing the WebSocket"
+        else:
+            message = f"the server closed the WebSocket with code {code} ({meaning})"
+        super().__init__(f"{message}: {reason}" if reason else message)
+        self.code = code
+        self.reason = reason
+
+
+class WebSocketTunnel:
+    """The client's end of the tunnel.
+
+    Write `handshake()`, then give everything that arrives to `receive`, and write what is in `outgoing`
+    whenever it is not empty. From `is_open` on, `wrap` turns data into a message.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._ws = WSConnection(ConnectionType.CLIENT)
+        self._refusal: tuple[int, dict[str, str]] | None = None
+        self._refusal_body = b""
+        self.is_open = False
+        self.outgoing = b""
+        self.closed: WebSocketClosed | None = None
+
+    def handshake(self) -> bytes:
+        """The request that asks for the upgrade (RFC 6455 4.1)."""
+        headers = [(b"User-Agent", USER_AGENT.encode())]
+        request = Request(host=self._endpoint.host_header, target=self._endpoint.target, extra_headers=headers)
+        return bytes(self._ws.send(request))
+
+    def wrap(self, data: bytes) -> bytes:
+        """`data` as one binary message.
+
+        Raises:
+            WebSocketClosed: the tunnel has ended.
+        """
+        if self.closed:
+            raise self.closed
+        return bytes(self._ws.send(BytesMessage(data)))
+
+    def close(self) -> bytes:
+        """The close frame to send before the connection is closed; b"" when it makes no sense any more."""
+        if not self.is_open or self.closed:
+            return b""
+        try:
+            return bytes(self._ws.send(CloseConnection(1000)))
+        except LocalProtocolError:
+            return b""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take in what has arrived (b"" for the end) and give the payload in it, which can be b"".
+
+        When the other side has ended the tunnel, `closed` is set.
+
+        Raises:
+            UpgradeRefused: the server does not want to open a WebSocket here.
+            ProtocolError: the server broke the rules of HTTP or of WebSockets.
+        """
+        payload = []
+        try:
+            self._ws.receive_data(data or None)
+            for event in self._ws.events():
+                if isinstance(event, BytesMessage):
+                    payload.append(event.data)
+                else:
+                    self._handle(event)
+        except RemoteProtocolError as e:
+            what = "WebSocket" if self.is_open else "WebSocket handshake"
+            raise ProtocolError(f"the server broke the {what} protocol: {e}") from None
+        if not data:
+            self._end()
+        return bytes(payload[0]) if len(payload) == 1 else b"".join(payload)
+
+    def _handle(self, event: object) -> None:
+        if isinstance(event, Ping):
+            self.outgoing += self._ws.send(event.response())
+        elif isinstance(event, Pong):
+            pass  # answers nothing of ours, which is allowed (RFC 6455 5.5.3)
+        elif isinstance(event, AcceptConnection):
+            self.is_open = True
+        elif isinstance(event, CloseConnection):
+            self.closed = self.closed or WebSocketClosed(int(event.code), event.reason or "")
+            if event.code != 1006:
+                self.outgoing += self._ws.send(event.response())
+        elif isinstance(event, TextMessage):
+            raise ProtocolError("the server has sent a text message, where only binary messages carry Postgres")
+        elif isinstance(event, RejectConnection):
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
+            self._refusal = (event.status_code, headers)
+            if not event.has_body:
+                self._refuse()
+        elif isinstance(event, RejectData):
+            self._refusal_body += event.data
+            if event.body_finished or len(self._refusal_body) > MAX_REFUSAL:
+                self._refuse()
+
+    def _refuse(self) -> None:
+        assert self._refusal is not None
+        raise UpgradeRefused(*self._refusal, self._refusal_body[:MAX_REFUSAL])
+
+    def _end(self) -> None:
+        if self._refusal:
+            self._refuse()
+        if not self.is_open:
+            raise ProtocolError("the server closed the connection during the WebSocket handshake")
+        self.closed = self.closed or WebSocketClosed(1006, "")

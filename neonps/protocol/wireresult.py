@@ -1,0 +1,79 @@
+"""A result as it came over the wire: DataRow messages, left as they are until their values are wanted."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from struct import Struct
+
+from ..pq import ExecStatus
+from .backend import DataRows, ProtocolError
+from .result import FieldDescription, RawRow, Result
+
+_row_head = Struct("!iH").unpack_from
+_length_at = Struct("!i").unpack_from
+
+
+class WireResult(Result):
+    """Collects the `DataRows` of one statement, without copying them."""
+
+    __slots__ = ("_chunks", "_offsets", "_starts", "_total")
+
+    def __init__(self, fields: list[FieldDescription]) -> None:
+        super().__init__(ExecStatus.TUPLES_OK, fields)
+        self._chunks: list[DataRows] = []
+        self._starts: list[int] = []  # the number of the first row of each chunk
+        self._offsets: dict[int, list[int]] = {}  # where the rows of a chunk begin, once it was asked for
+        self._total = 0
+
+    def append(self, rows: DataRows) -> None:
+        """Add the rows that have just arrived."""
+        self._chunks.append(rows)
+        self._starts.append(self._total)
+        self._total += rows.count
+
+    @property
+    def ntuples(self) -> int:
+        return self._total
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
+        stop = self._total if stop is None else min(stop, self._total)
+        number = bisect_right(self._starts, start) - 1
+        while start < stop:
+            first = self._starts[number]
+            chunk = self._chunks[number]
+            last = min(stop - first, chunk.count)
+            for offset in self._offsets_of(number)[start - first : last]:
+                yield self._values(chunk.data, offset)
+            start = first + last
+            number += 1
+
+    def _offsets_of(self, number: int) -> list[int]:
+        offsets = self._offsets.get(number)
+        if offsets is None:
+            data, position, stop, _ = self._chunks[number]
+            offsets = []
+            while position < stop:
+                offsets.append(position)
+                position += 1 + _length_at(data, position + 1)[0]
+            self._offsets = {number: offsets}  # one chunk at a time: rows are mostly read in order
+        return offsets
+
+    def _values(self, data: bytes, offset: int) -> RawRow:
+        size, count = _row_head(data, offset + 1)
+        end = offset + 1 + size
+        position = offset + 7
+        values: list[bytes | None] = []
+        for _ in range(count):
+            if position + 4 > end:
+                raise ProtocolError("the server has sent a malformed DataRow message")
+            length = _length_at(data, position)[0]
+            position += 4
+            if length == -1:
+                values.append(None)
+            else:
+                values.append(data[position : position + length])
+                position += length
+        if position != end or count != self.nfields:
+            raise ProtocolError("the server has sent a malformed DataRow message")
+        return values

@@ -1,0 +1,333 @@
+"""From a statement with placeholders and Python values to what the server takes: `$1`, … and wire values."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import errors as e
+from .encodings import client_codec
+from .formats import PyFormat
+from .pq import Format
+from .tokens import parameters
+
+if TYPE_CHECKING:
+    from .abc import Buffer, Params, Query
+    from .transformer import Transformer
+
+# A statement that is longer, or has more parameters, was probably made for this one time: keeping it in the
+# cache would push out others.
+_CACHED_LENGTH = 4096
+_CACHED_PARAMETERS = 50
+
+_formats = {format.value: format for format in PyFormat}
+
+# A name and a letter, or one character. A % at the end of a line or of the statement is neither, and is
+# left as it is.
+_placeholder = re.compile(r"%(?:\(([^)]+)\)(.)|(.))")
+_start_of_name = re.compile(r"%\(\S*")
+
+
+class PostgresQuery:
+    """A statement with the placeholders `%s`, `%t`, `%b`, or `%(name)s` and so on, and `%%` for `%`.
+
+    Args:
+        transformer: dumps the parameters.
+        text_only: dump every parameter as text, whatever its placeholder says.
+
+    Attributes:
+        query: the statement for the server, with `$1`, `$2`, …; in the encoding of the client.
+        params: the dumped parameters; None when there is no parameter list at all.
+        types: their oids; 0 where the server is to find out.
+        formats: their formats; None when there is no parameter list at all.
+    """
+
+    query: bytes
+    params: list[Buffer | None] | None
+    types: tuple[int, ...]
+    formats: list[Format] | None
+
+    def __init__(self, transformer: Transformer, *, text_only: bool = False) -> None:
+        self._transformer = transformer
+        self._text_only = text_only
+        self._placeholders = _Placeholders(b"", None, ())
+        self._casts: list[_Cast] = []
+        self._clear(b"")
+
+    def convert(self, query: Query, params: Params | None = None) -> None:
+        """Take a statement and its parameters.
+
+        Args:
+            query: a str, bytes, or an object of `neonps.sql`.
+            params: a sequence for `%s`, a mapping for `%(name)s`; None leaves the statement alone, with any `%`.
+
+        Raises:
+            ProgrammingError: the placeholders are wrong, or do not fit the parameters.
+            TypeError: the statement or the parameters are of a wrong class.
+            DataError: Postgres cannot hold a parameter, or the client's encoding cannot hold the statement.
+        """
+        if params is not None:
+            self._check_params(params)
+        text = self._plain(query)
+        if params is None:
+            self._placeholders = _Placeholders(b"", None, ())
+            self._clear(_encode(text, self._codec))
+            return
+        cached = len(text) <= _CACHED_LENGTH and len(params) <= _CACHED_PARAMETERS
+        self._placeholders = self._parse(text, cached)
+        self.query = self._placeholders.query
+        self.dump(params)
+
+    def dump(self, params: Params | None) -> None:
+        """Take other parameters for the statement that is here already.
+
+        Raises:
+            as `convert()` does.
+        """
+        placeholders = self._placeholders
+        if params is None:
+            if placeholders.formats:
+                raise _wrong_count(len(placeholders.formats), 0)
+            self._clear(self.query)
+            return
+        self._check_params(params)
+        if placeholders.names is None:
+            values = _by_position(len(placeholders.formats), params)
+        else:
+            values = _by_name(placeholders.names, params)
+        self._dump(values, placeholders.formats)
+
+    def typed_query(self, type_name: Callable[[int], str | None]) -> str:
+        """The statement with the types of its parameters written into it, for where there is no other place.
+
+        A parameter of a type that is known becomes `($1::type)`. The server takes that for the type of `$1`,
+        as if it had been told so by oid. The parentheses make it fit wherever `$1` alone does, as in `$1[1]`
+        or `FETCH FIRST $1 ROWS ONLY`.
+
+        Args:
+            type_name: gives the name of a type as SQL has it; None leaves the type open.
+
+        Raises:
+            DataError: the statement is not UTF-8.
+        """
+        try:
+            text = self.query.decode()
+        except UnicodeDecodeError as ex:
+            raise e.DataError(f"the query is not valid UTF-8 at byte {ex.start}") from None
+        self._casts = []
+        names = [type_name(oid) if oid else None for oid in self.types]
+        if not any(names):
+            return text
+        pieces: list[str] = []
+        end = growth = 0
+        for parameter in parameters(text):
+            name = names[parameter.number - 1] if 0 < parameter.number <= len(names) else None
+            if name is None:
+                continue
+            cast = f"(${parameter.number}::{name})"
+            pieces += (text[end : parameter.start], cast)
+            end = parameter.end
+            start = parameter.start + growth
+            self._casts.append(_Cast(start, start + len(cast), parameter.start, end))
+            growth += len(cast) - (end - parameter.start)
+        return "".join((*pieces, text[end:]))
+
+    def untyped_position(self, position: int) -> int:
+        """Where in `query` a place in the text is that `typed_query()` gave last.
+
+        Args:
+            position: counts characters from 1, as errors of the server do; so does what is returned.
+        """
+        index = bisect_right(self._casts, position - 1, key=lambda cast: cast.start) - 1
+        if index < 0:
+            return position
+        cast = self._casts[index]
+        if position - 1 < cast.end:
+            return cast.parameter_start + 1
+        return position - cast.end + cast.parameter_end
+
+    @property
+    def _codec(self) -> str:
+        codec = client_codec(self._transformer.connection)
+        # SQL_ASCII takes any bytes; those of UTF-8 are the likely ones.
+        return "utf-8" if codec == "ascii" else codec
+
+    def _plain(self, query: Query) -> str | bytes:
+        if isinstance(query, (str, bytes)):
+            return query
+        if hasattr(query, "as_bytes"):
+            return bytes(query.as_bytes(self._transformer))
+        cls = type(query).__name__
+        raise TypeError(f"the query should be str, bytes or an object of neonps.sql, got {cls}")
+
+    def _check_params(self, params: Params) -> None:
+        if not isinstance(params, (list, tuple, dict, Sequence, Mapping)) or isinstance(params, (str, bytes)):
+            raise TypeError(
+                f"query parameters should be a sequence or a mapping, got {type(params).__name__}"
+            )
+
+    def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:
+        return (_parse_cached if cached else _parse)(text, self._codec)
+
+    def _dump(self, params: Sequence[Any], formats: Sequence[PyFormat]) -> None:
+        transformer = self._transformer
+        if self._text_only:
+            formats = [PyFormat.TEXT] * len(formats)
+        self.params = transformer.dump_sequence(params, formats)
+        self.types = transformer.types or ()
+        self.formats = transformer.formats or []
+
+    def _clear(self, query: bytes) -> None:
+        self.query = query
+        self.params = None
+        self.types = ()
+        self.formats = None
+
+
+class RawQuery(PostgresQuery):
+    """A statement that has the placeholders `$1`, `$2`, … already. It is sent as it is; so `%` needs no care.
+
+    How many parameters it needs is for the server to say.
+    """
+
+    def dump(self, params: Params | None) -> None:
+        if params is None:
+            self._clear(self.query)
+            return
+        self._check_params(params)
+        self._dump(params, [PyFormat.AUTO] * len(params))  # type: ignore[arg-type]
+
+    def _check_params(self, params: Params) -> None:
+        if isinstance(params, Mapping):
+            raise TypeError("raw queries require a sequence of parameters")
+        super()._check_params(params)
+
+    def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:  # noqa: ARG002
+        return _Placeholders(_encode(text, self._codec), None, ())
+
+
+class _Placeholders(NamedTuple):
+    """A statement whose placeholders have been replaced by `$1`, `$2`, …"""
+
+    query: bytes
+    #: The name of each parameter, in their order; None when they have none.
+    names: tuple[str, ...] | None
+    formats: tuple[PyFormat, ...]
+
+
+class _Cast(NamedTuple):
+    """From where to where a cast is in the typed statement, and the parameter in the other."""
+
+    start: int
+    end: int
+    parameter_start: int
+    parameter_end: int
+
+
+def _parse(query: str | bytes, codec: str) -> _Placeholders:
+    """Replace the placeholders of a statement.
+
+    Raises:
+        ProgrammingError: they are not right.
+    """
+    text = query if isinstance(query, str) else query.decode(codec, "surrogateescape")
+    pieces: list[str] = []
+    end = 0
+    named: bool | None = None
+    numbers: dict[str, int] = {}
+    formats: list[PyFormat] = []
+    ambiguous: str | None = None
+    for match in _placeholder.finditer(text):
+        name, letter, character = match.groups()
+        pieces.append(text[end : match.start()])
+        end = match.end()
+        if character == "%":
+            pieces.append("%")
+            continue
+        format = _formats.get(letter or character)
+        if format is None:
+            raise _wrong_placeholder(text, match)
+        if named is None:
+            named = name is not None
+        elif named is not (name is not None):
+            raise e.ProgrammingError("positional and named placeholders cannot be mixed")
+        number = len(formats) + 1 if name is None else numbers.setdefault(name, len(numbers) + 1)
+        if number > len(formats):
+            formats.append(format)
+        elif formats[number - 1] is not format:
+            ambiguous = ambiguous or name
+        pieces.append(f"${number}")
+    if ambiguous is not None:
+        raise e.ProgrammingError(f"placeholder '{ambiguous}' cannot have different formats")
+    pieces.append(text[end:])
+    errors = "strict" if isinstance(query, str) else "surrogateescape"
+    return _Placeholders(
+        _encode("".join(pieces), codec, errors), tuple(numbers) if named else None, tuple(formats)
+    )
+
+
+_parse_cached = lru_cache(maxsize=256)(_parse)
+
+
+def _encode(query: str | bytes, codec: str, errors: str = "strict") -> bytes:
+    """Encode a statement.
+
+    Raises:
+        DataError, which is a UnicodeEncodeError as well: it has characters that the encoding does not have.
+        ProgrammingError: it has a zero character, at which the server would take it to end.
+    """
+    if isinstance(query, str):
+        try:
+            query = query.encode(codec, errors)
+        except UnicodeEncodeError as ex:
+            from .types.string import TextEncodeError
+
+            raise TextEncodeError(*ex.args) from None
+    if b"\0" in query:
+        raise e.ProgrammingError("the query cannot contain NUL (0x00) characters")
+    return query
+
+
+def _by_position(count: int, params: Params) -> Sequence[Any]:
+    if isinstance(params, Mapping):
+        if not count:
+            return ()
+        if params:
+            raise TypeError("positional placeholders (%s) require a sequence of parameters")
+    if len(params) != count:
+        raise _wrong_count(count, len(params))
+    return params  # type: ignore[return-value]
+
+
+def _by_name(names: tuple[str, ...], params: Params) -> Sequence[Any]:
+    if not isinstance(params, Mapping):
+        if not params:
+            raise _wrong_count(len(names), 0)
+        raise TypeError("named placeholders require a mapping of parameters")
+    try:
+        return [params[name] for name in names]
+    except KeyError:
+        missing = sorted(name for name in names if name not in params)
+        raise e.ProgrammingError(f"query parameter missing: {', '.join(missing)}") from None
+
+
+def _wrong_count(placeholders: int, passed: int) -> e.ProgrammingError:
+    return e.ProgrammingError(
+        f"the query has {placeholders} placeholders but {passed} parameters were passed"
+    )
+
+
+def _wrong_placeholder(text: str, match: re.Match[str]) -> e.ProgrammingError:
+    if match[3] == " ":
+        return e.ProgrammingError(
+            "incomplete placeholder: '%';"
+            " if you want to use '%' as an operator you can double it up, i.e. use '%%'"
+        )
+    if match[3] == "(" and (start := _start_of_name.match(text, match.start())):
+        return e.ProgrammingError(f"incomplete placeholder: '{start.group()}'")
+    return e.ProgrammingError(
+        f"only '%s', '%b', '%t' are allowed as placeholders, got '{match.group()}'"
+    )

@@ -1,0 +1,133 @@
+"""Row factories: what a row becomes.
+
+A row factory is called with the cursor whenever there is a new result, and returns a row maker; that is called with
+the sequence of values of each row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar, Union
+
+from . import errors as e
+
+if TYPE_CHECKING:
+    from .base_cursor import BaseCursor
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Row = TypeVar("Row", covariant=True)
+TupleRow = tuple[Any, ...]
+DictRow = dict[str, Any]
+
+
+class RowMaker(Protocol[Row]):
+    """Makes a row of its values."""
+
+    def __call__(self, __values: Sequence[Any]) -> Row: ...
+
+
+class BaseRowFactory(Protocol[Row]):
+    """Makes a row maker for the result that a cursor has."""
+
+    def __call__(self, __cursor: Any) -> RowMaker[Row]: ...
+
+
+RowFactory = BaseRowFactory
+AsyncRowFactory = BaseRowFactory
+
+AnyCursor = Union["BaseCursor[Any]"]
+
+
+def tuple_row(cursor: AnyCursor) -> RowMaker[TupleRow]:
+    """Rows are tuples. This is the default."""
+    return tuple
+
+
+def dict_row(cursor: AnyCursor) -> RowMaker[DictRow]:
+    """Rows are dictionaries by the name of the column; of columns with the same name the last one wins."""
+    names = _names(cursor)
+    if names is None:
+        return no_result
+    return lambda values: dict(zip(names, values, strict=False))
+
+
+def namedtuple_row(cursor: AnyCursor) -> RowMaker[NamedTuple]:
+    """Rows are named tuples; what a name cannot hold becomes `_`."""
+    names = _names(cursor)
+    if names is None:
+        return no_result
+    return _namedtuple(tuple(names))
+
+
+def class_row(cls: type[T]) -> BaseRowFactory[T]:
+    """Rows are instances of `cls`, called with the columns as keyword arguments."""
+    return kwargs_row(cls)
+
+
+def args_row(func: Callable[..., T]) -> BaseRowFactory[T]:
+    """Rows are what `func` returns, called with the values as positional arguments."""
+
+    def factory(cursor: AnyCursor) -> RowMaker[T]:
+        return lambda values: func(*values)
+
+    return factory
+
+
+def kwargs_row(func: Callable[..., T]) -> BaseRowFactory[T]:
+    """Rows are what `func` returns, called with the columns as keyword arguments."""
+
+    def factory(cursor: AnyCursor) -> RowMaker[T]:
+        names = _names(cursor)
+        if names is None:
+            return no_result
+        return lambda values: func(**dict(zip(names, values, strict=False)))
+
+    return factory
+
+
+def scalar_row(cursor: AnyCursor) -> RowMaker[Any]:
+    """Rows are the value of their first column.
+
+    Raises:
+        ProgrammingError: the result has no column.
+    """
+    names = _names(cursor)
+    if names is None:
+        return no_result
+    if not names:
+        raise e.ProgrammingError("at least one column expected")
+    return lambda values: values[0]
+
+
+def no_result(values: Sequence[Any]) -> NoReturn:
+    """The row maker of a cursor that has no result: nobody should call it.
+
+    Raises:
+        InterfaceError: always.
+    """
+    raise e.InterfaceError("the cursor doesn't have a result")
+
+
+def _names(cursor: AnyCursor) -> list[str] | None:
+    result = cursor.pgresult
+    if result is None or result.fields is None:
+        return None
+    return [field.name for field in result.fields]
+
+
+@lru_cache(maxsize=512)
+def _namedtuple(names: tuple[str, ...]) -> RowMaker[NamedTuple]:
+    # The fields are known at run time only, which is more than a type checker can follow.
+    make: RowMaker[NamedTuple] = namedtuple("Row", [_identifier(name) for name in names])._make  # type: ignore[misc]
+    return make
+
+
+def _identifier(name: str) -> str:
+    """A name that a field of a named tuple can have: no odd characters, no digit or underscore in front."""
+    name = re.sub(r"\W", "_", name)
+    return f"f{name}" if name[:1].isdigit() or name[:1] == "_" else name

@@ -1,0 +1,360 @@
+"""Where and how to connect: what comes out of a connection string, keywords and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from . import errors as e
+from .conninfo import timeout_from_conninfo
+from .endpoint import Endpoint
+from .flows.requests import TLS, KeepAlive
+from .hosts import SSL_MODES, Host, find_hosts, is_socket, tls_for, with_passwords
+from .options import Options, from_environment
+from .percent import encode
+from .routes import Route, find_route
+from .servicefile import read_service
+
+#: The methods of `require_auth` (PostgreSQL docs 34.1.2).
+AUTH_METHODS = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none")
+
+#: What a server may ask for if nobody says otherwise: nothing that lets it, or who listens, log in elsewhere.
+DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and how to connect. Its `repr()` shows no secret.
+
+    Attributes:
+        transport: "websocket", "http" or "tcp".
+        provider: the name of the provider whose server it is, if it is one that is known.
+        hosts: the database hosts, to be tried in turn; one only, unless `transport` is "tcp". See `at()`.
+        host, hostaddr, port: the first of them.
+        user, password, dbname: as whom to log in, and to which database.
+        fetch_url, websocket_url: the endpoint of the transport; None for other transports.
+        tls: how to secure the connection that the transport makes; None for not at all.
+        connect_timeout: how long connecting may take, in seconds; None for ever.
+        timeout: how long any other call may wait, in seconds; None for ever.
+        pipeline_connect: what to send before the server asks for it: "scram", "password" or "off".
+        lazy: do not wait for the server's last word on the login.
+        require_auth: the methods of logging in that the server may ask for.
+        auth_token: a bearer token for HTTP, or a function that gives one.
+        options, application_name, client_encoding, replication: for the start-up packet.
+        session_settings: more for the start-up packet: what libpq takes from PGDATESTYLE, PGTZ and PGGEQO.
+        protocol: the version of the wire protocol to ask for, as the start-up packet has it.
+        keepalive: TCP settings.
+        given: the values that all this came from, by keyword; of the defaults, only user and database.
+    """
+
+    transport: str
+    provider: str | None
+    hosts: tuple[Host, ...]
+    host: str
+    hostaddr: str | None
+    port: int
+    user: str
+    password: str | None = field(repr=False)
+    dbname: str
+    fetch_url: Endpoint | None = None
+    websocket_url: Endpoint | None = None
+    tls: TLS | None = None
+    connect_timeout: float | None = None
+    timeout: float | None = None
+    pipeline_connect: str = "off"
+    lazy: bool = False
+    require_auth: frozenset[str] = DEFAULT_AUTH
+    auth_token: str | Callable[[], str] | None = field(default=None, repr=False)
+    options: str | None = None
+    application_name: str | None = None
+    client_encoding: str = "UTF8"
+    replication: str | None = None
+    session_settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    protocol: int = 3 << 16
+    keepalive: KeepAlive = field(default_factory=KeepAlive)
+    given: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+
+    def at(self, host: Host) -> Settings:
+        """The same for one of `hosts`."""
+        return replace(
+            self,
+            host=host.host,
+            hostaddr=host.hostaddr,
+            port=host.port,
+            tls=host.tls,
+            password=host.password,
+        )
+
+    @property
+    def sslmode(self) -> str:
+        """The `sslmode` that is in force: a connection is verified in full, or not secured."""
+        return "disable" if self.tls is None else "verify-full"
+
+    @property
+    def where(self) -> str:
+        """What is connected to, for messages."""
+        endpoint = self.fetch_url or self.websocket_url
+        if endpoint is not None:
+            return endpoint.url
+        if is_socket(self.host):
+            return f'server on socket "{self.host}/.s.PGSQL.{self.port}"'
+        address = f" ({self.hostaddr})" if self.hostaddr and self.hostaddr != self.host else ""
+        return f'server at "{self.host}"{address}, port {self.port}'
+
+    def startup_parameters(self) -> dict[str, str]:
+        """The parameters of the start-up packet (PostgreSQL docs 53.7, StartupMessage)."""
+        parameters = {
+            "user": self.user,
+            "database": self.dbname,
+            "replication": self.replication,
+            "options": self.options,
+            "application_name": self.application_name,
+            "client_encoding": self.client_encoding,
+            **self.session_settings,
+        }
+        return {name: value for name, value in parameters.items() if value is not None}
+
+    def http_connection_string(self) -> str:
+        """The value of the header `Neon-Connection-String`: a URL in ASCII, with the password."""
+        login = encode(self.user) + ("" if self.password is None else ":" + encode(self.password))
+        host = f"[{encode(self.host, safe=':')}]" if ":" in self.host else encode(self.host)
+        query = "&".join(
+            f"{keyword}={encode(value)}"
+            for keyword, value in (("options", self.options), ("application_name", self.application_name))
+            if value is not None
+        )
+        return f"postgresql://{login}@{host}:{self.port}/{encode(self.dbname)}" + (query and f"?{query}")
+
+
+def resolve(
+    conninfo: str = "",
+    kwargs: Mapping[str, Any] = MappingProxyType({}),
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Find out where and how to connect.
+
+    Args:
+        conninfo: a URL or `keyword=value` pairs.
+        kwargs: keywords that override it; None does not.
+        environ: variables that fill what is left (PostgreSQL docs 34.15).
+
+    Raises:
+        ProgrammingError: something is malformed, unknown, or contradicts something else. No secret is in it.
+        NotSupportedError: something that libpq can do and this driver, or the transport, cannot.
+    """
+    options = Options(conninfo, kwargs)
+    service = options.text("service") or environ.get("PGSERVICE")
+    if service:
+        options.fill(read_service(service, environ))
+    options.fill(from_environment(environ))
+    _check_supported(options)
+    user = options.text("user") or _system_user()
+    dbname = options.text("dbname") or user
+    sslmode = options.choice("sslmode", SSL_MODES)
+    hosts = with_passwords(find_hosts(options, sslmode), options, environ, dbname=dbname, user=user)
+    first = hosts[0]
+    route = find_route(options, first.host, first.port, plain=sslmode == "disable")
+    endpoint = route.endpoint
+    if endpoint is not None:
+        _check_endpoint_suffices(hosts, route)
+        tls = tls_for(options, endpoint.host, ("http/1.1",)) if endpoint.secure else None
+        first = replace(first, tls=tls)
+        hosts = (first,)
+    elif options.text("channel_binding") == "require":
+        raise e.NotSupportedError("channel_binding=require is not supported with transport=tcp")
+    if "auth_token" in options and route.transport != "http":
+        raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
+    require_auth, pipeline_connect = _authentication(options, route)
+    return Settings(
+        transport=route.transport,
+        provider=route.provider and route.provider.name,
+        hosts=hosts,
+        host=first.host,
+        hostaddr=first.hostaddr,
+        port=first.port,
+        user=user,
+        password=first.password,
+        dbname=dbname,
+        fetch_url=endpoint if route.transport == "http" else None,
+        websocket_url=endpoint if route.transport == "websocket" else None,
+        tls=first.tls,
+        connect_timeout=timeout_from_conninfo({"connect_timeout": options.text("connect_timeout") or "0"}),
+        timeout=options.seconds("timeout"),
+        pipeline_connect=pipeline_connect,
+        lazy=options.boolean("lazy", False),
+        require_auth=require_auth,
+        auth_token=_token(options),
+        options=options.text("options"),
+        application_name=options.text("application_name") or options.text("fallback_application_name"),
+        client_encoding=_client_encoding(options),
+        replication=options.text("replication"),
+        session_settings=_session_settings(environ),
+        protocol=_protocol(options),
+        keepalive=_keepalive(options),
+        given={**options.texts(), "user": user, "dbname": dbname},
+    )
+
+
+def _check_endpoint_suffices(hosts: tuple[Host, ...], route: Route) -> None:
+    only_tcp = None
+    if len(hosts) > 1:
+        only_tcp = "several hosts"
+    elif is_socket(hosts[0].host):
+        only_tcp = "a Unix socket"
+    elif hosts[0].hostaddr is not None:
+        only_tcp = "hostaddr"
+    if only_tcp is not None:
+        raise e.NotSupportedError(f"{only_tcp}: this needs transport=tcp, not {route.transport}")
+
+
+# Logging in
+
+
+def _authentication(options: Options, route: Route) -> tuple[frozenset[str], str]:
+    """The values of `require_auth` and `pipeline_connect`."""
+    text = options.text("require_auth")
+    if text is not None:
+        allowed = _parse_require_auth(text)
+    else:
+        allowed = DEFAULT_AUTH if route.provider is None else route.provider.require_auth
+    early = (options.text("pipeline_connect") or "").lower()
+    if early and early not in _PIPELINE_METHODS:
+        raise e.ProgrammingError('invalid pipeline_connect value: it should be "scram", "password" or "off"')
+    default = route.provider.pipeline_connect if route.provider and route.transport == "websocket" else "off"
+    method = _PIPELINE_METHODS[early or default]
+    if method is None or route.transport == "http":
+        return allowed, "off"
+    if method not in allowed:
+        if not early:
+            return allowed, "off"
+        raise e.ProgrammingError(
+            f"pipeline_connect={early} sends {method} before the server asks for it,"
+            f" and require_auth={','.join(sorted(allowed))} does not allow that"
+        )
+    return allowed, early or default
+
+
+#: The method of `require_auth` that each value of `pipeline_connect` anticipates.
+_PIPELINE_METHODS = {
+    "scram": "scram-sha-256",
+    "password": "password",
+    **dict.fromkeys(("off", "0", "false", "no"), None),
+}
+
+
+def _parse_require_auth(text: str) -> frozenset[str]:
+    methods = [method.strip() for method in text.split(",")]
+    negative = [method.startswith("!") for method in methods]
+    if any(negative) and not all(negative):
+        raise e.ProgrammingError("invalid require_auth value: methods with and without ! cannot be mixed")
+    methods = [method.removeprefix("!") for method in methods]
+    for method in methods:
+        if method not in AUTH_METHODS:
+            raise e.ProgrammingError(
+                f"invalid require_auth value: it should be a list of {', '.join(AUTH_METHODS)}"
+            )
+    return frozenset(AUTH_METHODS).difference(methods) if any(negative) else frozenset(methods)
+
+
+def _token(options: Options) -> str | Callable[[], str] | None:
+    token = options.value("auth_token")
+    if isinstance(token, str) and not (token.isascii() and token.isprintable() and " " not in token):
+        raise e.ProgrammingError("auth_token: the value has characters that a bearer token cannot have")
+    return token
+
+
+def _system_user() -> str:
+    """The name of the user who runs the program, as libpq finds it."""
+    try:
+        if hasattr(os, "geteuid"):
+            from pwd import getpwuid
+
+            return getpwuid(os.geteuid()).pw_name
+        from getpass import getuser
+
+        return getuser()
+    except (KeyError, OSError, ImportError):
+        raise e.ProgrammingError("no user is given, and the system has no name for this one") from None
+
+
+# The rest
+
+_PROTOCOLS = {"3.0": 3 << 16, "3.2": 3 << 16 | 2, "latest": 3 << 16 | 2}
+
+
+def _protocol(options: Options) -> int:
+    highest = _PROTOCOLS[options.choice("max_protocol_version", tuple(_PROTOCOLS)) or "3.0"]
+    lowest = _PROTOCOLS[options.choice("min_protocol_version", tuple(_PROTOCOLS)) or "3.0"]
+    if lowest > highest:
+        if "max_protocol_version" in options:
+            raise e.ProgrammingError("min_protocol_version is greater than max_protocol_version")
+        highest = lowest
+    return highest
+
+
+def _keepalive(options: Options) -> KeepAlive:
+    return KeepAlive(
+        enabled=options.integer("keepalives") != 0,
+        idle=options.integer("keepalives_idle"),
+        interval=options.integer("keepalives_interval"),
+        count=options.integer("keepalives_count"),
+        user_timeout=options.integer("tcp_user_timeout"),
+    )
+
+
+def _client_encoding(options: Options) -> str:
+    name = options.text("client_encoding")
+    return "UTF8" if name is None or name.lower() == "auto" else name
+
+
+#: The environment variables that set something for the session (PostgreSQL docs 34.15).
+_SESSION_VARIABLES = {"PGDATESTYLE": "DateStyle", "PGTZ": "TimeZone", "PGGEQO": "geqo"}
+
+
+def _session_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: environ[variable]
+        for variable, name in _SESSION_VARIABLES.items()
+        if environ.get(variable, "default").lower() != "default"
+    }
+
+
+#: The values that keywords can have in libpq, and how many of these, from the first on, are supported here.
+_SUPPORTED: dict[str, tuple[tuple[str, ...], int]] = {
+    "channel_binding": (("disable", "prefer", "require"), 3),
+    "gssencmode": (("disable", "prefer", "require"), 2),
+    "load_balance_hosts": (("disable", "random"), 1),
+    "ssl_max_protocol_version": (("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"), 1),
+    "sslnegotiation": (("postgres", "direct"), 1),
+    "sslsni": (("1", "0"), 1),
+    "target_session_attrs": (
+        ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+        1,
+    ),
+}
+
+_UNSUPPORTED = (
+    "oauth_client_id",
+    "oauth_client_secret",
+    "oauth_issuer",
+    "oauth_scope",
+    "proxy",
+    "requirepeer",
+    "scram_client_key",
+    "scram_server_key",
+    "sslcrldir",
+    "sslkeylogfile",
+)
+
+
+def _check_supported(options: Options) -> None:
+    for keyword in _UNSUPPORTED:
+        if keyword in options:
+            raise e.NotSupportedError(f"{keyword} is not supported")
+    for keyword, (allowed, count) in _SUPPORTED.items():
+        value = options.choice(keyword, allowed)
+        if value is not None and value not in allowed[:count]:
+            raise e.NotSupportedError(f"{keyword}={value} is not supported")

@@ -1,0 +1,53 @@
+"""Where the parameters `$1`, `$2`, … of a statement are, by the lexical rules (PostgreSQL docs 4.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Whatever can hold a `$` that is no parameter is matched first, as a whole. A literal or a comment without an
+# end goes on to the end of the statement: the server will complain of it.
+_token = re.compile(
+    r"""
+      \$(?P<number>[0-9]+)
+    | (?P<comment>/\*)
+    | --[^\r\n]*
+    | [eE]'(?:[^'\\]|''|\\.)*(?:'|\Z)
+    | '[^']*(?:'|\Z)
+    | "[^"]*(?:"|\Z)
+    | \$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?)\$ .*? (?:\$(?P=tag)\$|\Z)
+    | [A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_comment_border = re.compile(r"/\*|\*/")
+
+
+class Parameter(NamedTuple):
+    """A `$n` in a statement: from which to which character, and its number."""
+
+    start: int
+    end: int
+    number: int
+
+
+def parameters(statement: str) -> Iterator[Parameter]:
+    """Find the parameters of a statement, in their order in the text."""
+    position = 0
+    while match := _token.search(statement, position):
+        position = match.end()
+        if match["number"] is not None:
+            yield Parameter(match.start(), position, int(match["number"]))
+        elif match["comment"] is not None:
+            position = _end_of_comment(statement, position)
+
+
+def _end_of_comment(statement: str, position: int) -> int:
+    """Where the comment ends that is open at `position`; they nest (PostgreSQL docs 4.1.5)."""
+    depth = 1
+    for border in _comment_border.finditer(statement, position):
+        depth += 1 if border.group() == "/*" else -1
+        if not depth:
+            return border.end()
+    return len(statement)

@@ -1,0 +1,139 @@
+"""Transaction blocks: `with conn.transaction():`, nested ones by savepoints."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import errors as e
+from .flows.requests import Flow
+
+if TYPE_CHECKING:
+    from .base_connection import BaseConnection
+    from .connection import Connection
+
+logger = logging.getLogger("neonps")
+
+
+class Rollback(Exception):
+    """Raise it inside a transaction block to leave the block and undo what it has done.
+
+    Args:
+        transaction: the block to leave, of several that are nested; the innermost by default.
+    """
+
+    def __init__(self, transaction: BaseTransaction | None = None) -> None:
+        self.transaction = transaction
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({self.transaction!r})"
+
+
+class OutOfOrderTransactionNesting(e.ProgrammingError):
+    """Transaction blocks were left in another order than they were entered in reverse."""
+
+
+class BaseTransaction:
+    """What the transaction blocks, blocking and asyncio, have in common."""
+
+    class Status(str, Enum):
+        """Where a block stands."""
+
+        NON_STARTED = "not_started"
+        ACTIVE = "active"
+        COMMITTED = "committed"
+        ROLLED_BACK_EXPLICITLY = "rolled_back_explicitly"
+        ROLLED_BACK_WITH_ERROR = "rolled_back_with_error"
+        FAILED_TO_COMMIT = "failed_to_commit"
+
+    def __init__(
+        self, connection: BaseConnection[Any], savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> None:
+        self._connection = connection
+        self._savepoint_name = savepoint_name or ""
+        self.force_rollback = force_rollback
+        self._outer = False
+        self._entered = False
+        self.status = self.Status.NON_STARTED
+
+    @property
+    def savepoint_name(self) -> str | None:
+        """The name of the savepoint; None for an outermost block without one."""
+        return self._savepoint_name or None
+
+    def __repr__(self) -> str:
+        name = f" {self._savepoint_name!r}" if self._savepoint_name else ""
+        where = self._connection._where()
+        return f"<{type(self).__module__}.{type(self).__qualname__}{name} ({self.status.value}) {where} at 0x{id(self):x}>"
+
+    def _enter_flow(self) -> Flow[None]:
+        if self._entered:
+            raise TypeError("transaction blocks can be used only once")
+        self._entered = True
+        blocks = self._connection._blocks
+        if not self._savepoint_name and self._connection._in_transaction():
+            self._savepoint_name = f"_neonps_{len(blocks) + 1}"
+        self._outer = yield from self._connection._transport.enter_block(self._savepoint_name)
+        blocks.append(self)
+        self.status = self.Status.ACTIVE
+
+    def _exit_flow(self, exc: BaseException | None) -> Flow[bool]:
+        """End the block; True if `exc` is to go no further."""
+        self._leave_order("rollback" if exc is not None else "commit")
+        if exc is None and not self.force_rollback:
+            try:
+                yield from self._leave(rollback=False)
+            except BaseException:
+                self.status = self.Status.FAILED_TO_COMMIT
+                raise
+            self.status = self.Status.COMMITTED
+            return False
+        explicit = exc is None or isinstance(exc, Rollback)
+        self.status = self.Status.ROLLED_BACK_EXPLICITLY if explicit else self.Status.ROLLED_BACK_WITH_ERROR
+        if isinstance(exc, Rollback):
+            yield from self._leave(rollback=True)
+            return exc.transaction in (self, None)
+        if exc is None:
+            yield from self._leave(rollback=True)
+            return False
+        try:
+            yield from self._leave(rollback=True)
+        except e.Error as error:
+            logger.warning("error ignored in rollback of %s: %s", self, error)
+        return False
+
+    def _leave_order(self, action: str) -> None:
+        blocks = self._connection._blocks
+        if self not in blocks:
+            raise OutOfOrderTransactionNesting(f"transaction {action} of a block that was left already: {self}")
+        if blocks[-1] is not self:
+            raise OutOfOrderTransactionNesting(f"transaction {action} at the wrong nesting level: {self}")
+        blocks.pop()
+
+    def _leave(self, *, rollback: bool) -> Flow[None]:
+        yield from self._connection._transport.leave_block(self._savepoint_name, outer=self._outer, rollback=rollback)
+
+
+class Transaction(BaseTransaction):
+    """A transaction block of a `Connection`; made by `Connection.transaction()`."""
+
+    _connection: Connection[Any]
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection of the block."""
+        return self._connection
+
+    def __enter__(self) -> Transaction:
+        self._connection._run(self._enter_flow())
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> bool:
+        if self._connection.closed and exc_val is not None:
+            self._connection._blocks.clear()
+            return False
+        return self._connection._run(self._exit_flow(exc_val))

@@ -1,0 +1,174 @@
+"""numeric: `Decimal`, and integers that no integer type holds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from struct import Struct
+from struct import error as StructError
+from typing import Any
+
+from .. import errors as e
+from ..abc import Buffer
+from ..adapt import Dumper, Loader
+from ..pq import Format
+from .integer import spaced
+
+NUMERIC_OID = 1700
+
+# A numeric in binary is ndigits, weight, sign and dscale, then ndigits base-10000 digits, of which the first
+# counts 10000 ** weight (numeric_send() of src/backend/utils/adt/numeric.c).
+_HEADER = Struct("!HhHH")
+_POSITIVE = 0x0000
+_NEGATIVE = 0x4000
+_NAN = 0xC000
+_INFINITY = 0xD000
+_MINUS_INFINITY = 0xF000
+
+_SPECIAL = {_NAN: Decimal("NaN"), _INFINITY: Decimal("Infinity"), _MINUS_INFINITY: Decimal("-Infinity")}
+
+#: The header can count no more than this many base-10000 digits before the point.
+_MAX_DIGITS = 0x8000
+
+#: Postgres refuses more digits than this after the point.
+_MAX_SCALE = 0x3FFF
+
+
+class DecimalDumper(Dumper):
+    """Dumps `Decimal` as numeric, text."""
+
+    oid = NUMERIC_OID
+
+    def dump(self, obj: Decimal) -> Buffer | None:
+        # Postgres knows one NaN, without a payload or a sign.
+        return b"NaN" if obj.is_nan() else str(obj).encode()
+
+    def quote(self, obj: Decimal) -> Buffer:
+        value = b"NaN" if obj.is_nan() else str(obj).encode()
+        return spaced(value) if obj.is_finite() else b"'%s'::numeric" % value
+
+
+class DecimalBinaryDumper(DecimalDumper):
+    """Dumps `Decimal` as numeric, binary."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Decimal) -> Buffer | None:
+        if obj.is_nan():
+            return _HEADER.pack(0, 0, _NAN, 0)
+        if obj.is_infinite():
+            return _HEADER.pack(0, 0, _INFINITY if obj > 0 else _MINUS_INFINITY, 0)
+        return _dump_finite(obj)
+
+
+class IntNumericDumper(Dumper):
+    """Dumps `int` as numeric, text."""
+
+    oid = NUMERIC_OID
+
+    def dump(self, obj: int) -> Buffer | None:
+        # Unlike int, Decimal makes text of any number of digits.
+        return str(Decimal(obj)).encode()
+
+    def quote(self, obj: int) -> Buffer:
+        return spaced(str(Decimal(obj)).encode())
+
+
+class IntNumericBinaryDumper(IntNumericDumper):
+    """Dumps `int` as numeric, binary."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: int) -> Buffer | None:
+        return _dump_finite(Decimal(obj))
+
+
+class NumericDumper(DecimalDumper):
+    """Dumps `Decimal` and integers as numeric, text: for those who ask for the type."""
+
+    def dump(self, obj: Any) -> Buffer | None:
+        return super().dump(_decimal(obj))
+
+    def quote(self, obj: Any) -> Buffer:
+        return super().quote(_decimal(obj))
+
+
+class NumericBinaryDumper(DecimalBinaryDumper):
+    """Dumps `Decimal` and integers as numeric, binary: for those who ask for the type."""
+
+    def dump(self, obj: Any) -> Buffer | None:
+        return super().dump(_decimal(obj))
+
+    def quote(self, obj: Any) -> Buffer:
+        return super().quote(_decimal(obj))
+
+
+class NumericLoader(Loader):
+    """Loads numeric from text."""
+
+    def load(self, data: Buffer) -> Decimal:
+        return Decimal(str(data, "ascii"))
+
+
+class NumericBinaryLoader(Loader):
+    """Loads numeric from binary; `Decimal` has all its digits, trailing zeros included."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> Decimal:
+        try:
+            ndigits, weight, sign, dscale = _HEADER.unpack_from(data)
+            digits = Struct(f"!{ndigits}H").unpack_from(data, _HEADER.size)
+        except StructError:
+            raise e.DataError("bad ndigits in numeric binary representation") from None
+        if sign not in (_POSITIVE, _NEGATIVE):
+            try:
+                return _SPECIAL[sign]
+            except KeyError:
+                raise e.DataError(f"bad value for numeric sign: 0x{sign:X}") from None
+
+        text = "".join([f"{digit:04}" for digit in digits])
+        # How many of the characters stand before the point; it may lie outside of the text on either side.
+        point = (weight + 1) * 4
+        if point > len(text):
+            text = text.ljust(point, "0")
+        elif point < 0:
+            text = text.rjust(len(text) - point, "0")
+            point = 0
+        fraction = text[point : point + dscale].ljust(dscale, "0")
+        return Decimal(f"{'-' if sign else ''}{text[:point] or '0'}.{fraction}")
+
+
+def _decimal(obj: Any) -> Decimal:
+    if isinstance(obj, Decimal):
+        return obj
+    if isinstance(obj, int):
+        return Decimal(obj)
+    raise e.DataError(f"Decimal or int expected, got {type(obj).__name__!r}")
+
+
+def _dump_finite(obj: Decimal) -> bytes:
+    sign, digits, exponent = obj.as_tuple()
+    assert isinstance(exponent, int)
+    if -exponent > _MAX_SCALE:
+        raise e.DataError(
+            "decimal too precise for PostgreSQL numeric binary format"
+            f" (maximum {_MAX_SCALE} digits after the decimal point)"
+        )
+    groups: list[int] = []
+    weight = 0
+    if obj:
+        # How many digits stand before the point, in groups of four that begin at the point
+        weight = (len(digits) + exponent - 1) // 4
+        if weight >= _MAX_DIGITS:
+            raise e.DataError(
+                "decimal too large for PostgreSQL numeric binary format"
+                f" (maximum {_MAX_DIGITS} base-10000 digits)"
+            )
+        text = "".join(map(str, digits)) + "0" * (exponent % 4)
+        text = text.rjust(-(-len(text) // 4) * 4, "0")
+        groups = [int(text[i : i + 4]) for i in range(0, len(text), 4)]
+        while not groups[-1]:
+            del groups[-1]
+    return Struct(f"!HhHH{len(groups)}H").pack(
+        len(groups), weight, _NEGATIVE if sign and obj else _POSITIVE, max(0, -exponent), *groups
+    )
