@@ -57,7 +57,7 @@ class Dumper(ABC):
         value = self.dump(obj)
         return b"NULL" if value is None else quote_literal(bytes(value))
 
-    def get_key(self, obj: Any, format: PyFormat) -> DumperKey:  # noqa: ARG002
+    def get_key(self, obj: Any, format: PyFormat) -> DumperKey:
         """Return what decides which dumper `obj` needs.
 
         This is the class unless its objects differ in the dumper that they need: then a tuple that says what
@@ -65,7 +65,7 @@ class Dumper(ABC):
         """
         return self.cls
 
-    def upgrade(self, obj: Any, format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: Any, format: PyFormat) -> DumperProtocol:
         """Return the dumper for `obj` and all that have the same key."""
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, Union
 
 from . import errors as e
@@ -68,8 +69,9 @@ class BaseConnection(Generic[Row]):
         self._notify_handlers: list[NotifyHandler] = []
         self._notifications: list[Notify] = []
         self.row_factory = row_factory
-        transport.on_notice = self._on_notice
-        transport.on_notify = self._on_notify
+        # Not methods of the connection: it would be in a cycle, and only the garbage collector would ever close it.
+        transport.on_notice = partial(_take_notice, self._notice_handlers)
+        transport.on_notify = partial(_take_notify, self._notify_handlers, self._notifications)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"
@@ -80,7 +82,9 @@ class BaseConnection(Generic[Row]):
             return "[BAD]"
         settings = self._transport.settings
         status = self._transport.transaction_status.name
-        return f"[{status}] ({self._transport.name} host={settings.host} port={settings.port} database={settings.dbname})"
+        return (
+            f"[{status}] ({self._transport.name} host={settings.host} port={settings.port} database={settings.dbname})"
+        )
 
     @property
     def connection(self) -> BaseConnection[Row]:
@@ -176,9 +180,7 @@ class BaseConnection(Generic[Row]):
         """Raise if a transaction is open, which what is to be changed could not reach any more."""
         self._check_open()
         if self._blocks:
-            raise e.ProgrammingError(
-                f"can't change {attribute!r} now: connection.transaction() context in progress"
-            )
+            raise e.ProgrammingError(f"can't change {attribute!r} now: connection.transaction() context in progress")
         if self._in_transaction():
             status = self._transport.transaction_status.name
             raise e.ProgrammingError(f"can't change {attribute!r} now: connection in transaction status {status}")
@@ -259,19 +261,23 @@ class BaseConnection(Generic[Row]):
         """No longer call `callback` for notifications."""
         self._notify_handlers.remove(callback)
 
-    def _on_notice(self, fields: dict[str, str]) -> None:
-        if not self._notice_handlers:
-            return
-        from .diagnostic import Diagnostic
 
-        _call_each(self._notice_handlers, Diagnostic(fields))
+def _take_notice(handlers: Sequence[NoticeHandler], fields: dict[str, str]) -> None:
+    if not handlers:
+        return
+    from .diagnostic import Diagnostic
 
-    def _on_notify(self, event: NotificationResponse) -> None:
-        notification = Notify(event.channel, event.payload, event.pid)
-        if self._notify_handlers:
-            _call_each(self._notify_handlers, notification)
-        else:
-            self._notifications.append(notification)
+    _call_each(handlers, Diagnostic(fields))
+
+
+def _take_notify(
+    handlers: Sequence[NotifyHandler], notifications: list[Notify], event: NotificationResponse
+) -> None:
+    notification = Notify(event.channel, event.payload, event.pid)
+    if handlers:
+        _call_each(handlers, notification)
+    else:
+        notifications.append(notification)
 
 
 def _call_each(handlers: Sequence[Callable[[T], None]], argument: T) -> None:

@@ -15,9 +15,7 @@ from typing import NoReturn
 from .version import __version__
 
 #: What ends the command, or is passed on to the command that it runs.
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
-)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 
 # Exit statuses of shells (POSIX 2.8.2)
 NOT_EXECUTABLE = 126

@@ -14,12 +14,12 @@ from .adapters_map import AdaptersMap
 from .base_connection import BaseConnection, BatchItem
 from .cursor import Cursor
 from .flows.connect import open_transport
-from .flows.requests import Aside, Flow
+from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel
 from .net.blocking import BlockingRunner
 from .pq import Format
-from .rows import BaseRowFactory, Row, TupleRow, tuple_row
+from .rows import BaseRowFactory, Row, tuple_row
 from .settings import resolve
 from .transaction import Transaction
 
@@ -85,7 +85,10 @@ class Connection(BaseConnection[Row]):
         return self
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
     ) -> None:
         if self.closed:
             return

@@ -205,7 +205,7 @@ def _parse(conninfo: str) -> dict[str, str]:
 def _parse_pairs(text: str) -> dict[str, str]:
     params: dict[str, str] = {}
     position = 0
-    # Where an unquoted password has a space in it, the next keyword is a part of the password.
+    # Where a password has a space or a quote in it that is not escaped, the next keyword is a part of it.
     after_secret = False
     while text[position:].strip(_SPACE):
         match = _pair.match(text, position)
@@ -220,7 +220,7 @@ def _parse_pairs(text: str) -> dict[str, str]:
         if not _add(params, keyword, _escape.sub(r"\1", value)):
             where = f"at character {match.end('keyword')}" if after_secret else f'"{keyword}"'
             raise e.ProgrammingError(f"invalid connection option {where}")
-        after_secret = keyword in SECRET_KEYWORDS and match["plain"] is not None
+        after_secret = keyword in SECRET_KEYWORDS
         position = match.end()
     return params
 
@@ -239,13 +239,15 @@ def _parse_url(text: str) -> dict[str, str]:
     params = {keyword: _decoded(value, keyword) for keyword, value in found.items() if value}
     query = match["query"] or ""
     pairs = query.removesuffix("&").split("&") if query else []
-    # An @ here can be the one after a password that has an unencoded / in it.
+    # An @ here can be the one after a password that has an unencoded / in it; and see `_parse_pairs()`.
+    after_secret = False
     may_tell = "@" not in (match["dbname"] or "") + query
     for number, pair in enumerate(pairs, 1):
         keyword, equals, value = pair.partition("=")
         keyword = _decoded(keyword, f"query parameter {number}")
         known = keyword in KEYWORDS
-        shown = f'"{keyword}"' if may_tell or known else f"number {number}"
+        shown = f'"{keyword}"' if (may_tell and not after_secret) or known else f"number {number}"
+        after_secret = keyword in SECRET_KEYWORDS
         if not equals:
             raise e.ProgrammingError(f'missing key/value separator "=" in URI query parameter: {shown}')
         if "=" in value:

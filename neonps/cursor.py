@@ -33,7 +33,10 @@ class Cursor(BaseCursor[Row]):
         return self
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -47,7 +50,12 @@ class Cursor(BaseCursor[Row]):
         self._close()
 
     def execute(
-        self: _Self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+        self: _Self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
     ) -> _Self:
         """Run a statement.
 

@@ -9,9 +9,9 @@ from . import errors as e
 
 _SCHEMES = {"http": False, "https": True, "ws": False, "wss": True}
 
-_url = re.compile(
+_scheme = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
+_after_scheme = re.compile(
     r"""
-    (?: (?P<scheme>[A-Za-z][A-Za-z0-9+.-]*) ://)?
     (?P<userinfo>[^/?]*@)?
     (?: \[(?P<ipv6>[0-9A-Fa-f:.]+)\] | (?P<host>[^:/?]+))
     (?: : (?P<port>[0-9]*))?
@@ -20,7 +20,7 @@ _url = re.compile(
     """,
     re.VERBOSE,
 )
-_ipv6 = re.compile(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
+_ipv6 = re.compile(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 _loopback = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
 
 
@@ -64,17 +64,17 @@ class Endpoint:
             raise e.ProgrammingError(f"{keyword}: the URL has a character that should be percent-encoded")
         if "#" in url:
             raise e.ProgrammingError(f"{keyword}: the URL has a fragment (#), which is of no use here")
-        match = _url.fullmatch(url)
+        scheme = _scheme.match(url)
+        match = _after_scheme.fullmatch(url, scheme.end() if scheme else 0)
         if match is None:
             raise e.ProgrammingError(f"{keyword}: this is not a URL such as https://host:port/path")
         if match["userinfo"]:
             raise e.ProgrammingError(f"{keyword}: the URL has a user in it, which is not supported")
         host = match["ipv6"] or check_host(match["host"], keyword)
-        scheme = match["scheme"]
         if scheme is not None:
-            if scheme.lower() not in _SCHEMES:
+            if scheme[1].lower() not in _SCHEMES:
                 raise e.ProgrammingError(f"{keyword}: the URL should begin with https://, http://, wss:// or ws://")
-            secure = _SCHEMES[scheme.lower()]
+            secure = _SCHEMES[scheme[1].lower()]
         elif secure is None:
             secure = not is_loopback(host)
         port = int(match["port"]) if match["port"] else _default_port(secure)

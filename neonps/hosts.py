@@ -72,6 +72,8 @@ def find_hosts(options: Options, sslmode: str | None) -> tuple[Host, ...]:
 
 
 def _host(options: Options, sslmode: str | None, name: str, address: str, port: str) -> Host:
+    if address:
+        check_host(address, "hostaddr")
     name = name or address or DEFAULT_HOST
     number = _port(port) if port else DEFAULT_PORT
     if not 0 < number < 65536:
@@ -80,8 +82,6 @@ def _host(options: Options, sslmode: str | None, name: str, address: str, port: 
     if is_socket(name):
         return Host(name, None, number)  # TLS is of no use there, and libpq does not offer it either
     check_host(name, "host")
-    if address:
-        check_host(address, "hostaddr")
     near = is_loopback(address or name)
     if sslmode == "disable" or (near and sslmode in (None, "allow", "prefer")):
         return Host(name, address or None, number)
@@ -95,7 +95,7 @@ def _port(text: str) -> int:
 def with_passwords(
     hosts: tuple[Host, ...], options: Options, environ: Mapping[str, str], *, dbname: str, user: str
 ) -> tuple[Host, ...]:
-    """The same hosts with the passwords for them: that of the keywords, otherwise those of a password file."""
+    """The same hosts with their passwords: that of the keywords, otherwise those of a password file."""
     password = options.text("password")
     if password is not None:
         return tuple(replace(host, password=password) for host in hosts)

@@ -1,8 +1,4 @@
-"""A server for development and tests: an embedded Postgres, or one of yours, behind the gateway.
-
-    with neonps.local.serve() as server:
-        neonps.connect(server.url)
-"""
+"""A server for development and tests: an embedded Postgres, or one of yours, behind the gateway."""
 
 from __future__ import annotations
 
@@ -32,6 +28,8 @@ def serve(
     tls_key: str | os.PathLike[str] | None = None,
 ) -> LocalServer:
     """A Postgres that can be reached over HTTP and WebSockets while the context that this manages lasts.
+
+    `with neonps.local.serve() as server: neonps.connect(server.url)` is all that it takes.
 
     Args:
         postgres: the URL of a Postgres; None is for an embedded one.

@@ -46,7 +46,7 @@ def read_passfile(path: str) -> list[Entry]:
                 _warn('password file "%s" is not a plain file', path)
                 return []
             if os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-                _warn('password file "%s" has group or world access; it should have u=rw (0600) or less', path)
+                _warn('password file "%s" has group or world access; it needs u=rw (0600) or less', path)
                 return []
             text = file.read().decode(errors="surrogateescape")
     except OSError:

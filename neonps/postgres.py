@@ -99,7 +99,7 @@ _TYPES: tuple[Row, ...] = (
 
 
 # Adapters are named here and imported when they are first used. In each row the second last item is the
-# module, and the last the classes; the name of a BinaryDumper or BinaryLoader tells that its format is binary.
+# module, and the last the classes; that a format is binary is told by BinaryDumper or BinaryLoader in the name.
 
 #: Types, and their loaders. The type "" stands for every type that is not named.
 _LOADERS = (

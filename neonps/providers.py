@@ -33,11 +33,11 @@ def address(host: str, port: int) -> str:
     return "address=" + encode(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", safe=":")
 
 
-def _same_host(host: str, port: int, with_token: bool) -> str:  # noqa: ARG001
+def _same_host(host: str, port: int, with_token: bool) -> str:
     return f"https://{host}/sql"
 
 
-def _api_host(host: str, port: int, with_token: bool) -> str:  # noqa: ARG001
+def _api_host(host: str, port: int, with_token: bool) -> str:
     """Neon has one endpoint for all databases of a region: another first label in place of the host's."""
     service = "apiauth" if with_token else "api"
     return f"https://{service}.{host.partition('.')[2]}/sql"
@@ -57,7 +57,7 @@ PROVIDERS = (
         name="Neon",
         suffix=".neon.tech",
         fetch_url=_api_host,
-        websocket_url=lambda host, port: f"wss://{host}/v2",  # noqa: ARG005
+        websocket_url=lambda host, port: f"wss://{host}/v2",
         # Over a WebSocket its proxy asks for a clear-text password, and never offers SCRAM.
         pipeline_connect="password",
         require_auth=frozenset({"scram-sha-256", "password"}),
@@ -66,7 +66,7 @@ PROVIDERS = (
         name="Xata",
         suffix=".xata.tech",
         fetch_url=_same_host,
-        websocket_url=lambda host, port: f"wss://{host}/v2",  # noqa: ARG005
+        websocket_url=lambda host, port: f"wss://{host}/v2",
         pipeline_connect="scram",
         require_auth=frozenset({"scram-sha-256"}),
     ),

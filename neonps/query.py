@@ -53,7 +53,7 @@ class PostgresQuery:
     def __init__(self, transformer: Transformer, *, text_only: bool = False) -> None:
         self._transformer = transformer
         self._text_only = text_only
-        self._placeholders = _Placeholders(b"", None, ())
+        self._placeholders = _Placeholders(b"", 0, None, ())
         self._casts: list[_Cast] = []
         self._clear(b"")
 
@@ -62,7 +62,7 @@ class PostgresQuery:
 
         Args:
             query: a str, bytes, or an object of `neonps.sql`.
-            params: a sequence for `%s`, a mapping for `%(name)s`; None leaves the statement alone, with any `%`.
+            params: a sequence for `%s`, a mapping for `%(name)s`; with None the statement is left alone.
 
         Raises:
             ProgrammingError: the placeholders are wrong, or do not fit the parameters.
@@ -73,13 +73,13 @@ class PostgresQuery:
             self._check_params(params)
         text = self._plain(query)
         if params is None:
-            self._placeholders = _Placeholders(b"", None, ())
+            self._placeholders = _Placeholders(b"", 0, None, ())
             self._clear(_encode(text, self._codec))
             return
         cached = len(text) <= _CACHED_LENGTH and len(params) <= _CACHED_PARAMETERS
         self._placeholders = self._parse(text, cached)
         self.query = self._placeholders.query
-        self.dump(params)
+        self._take(params)
 
     def dump(self, params: Params | None) -> None:
         """Take other parameters for the statement that is here already.
@@ -87,17 +87,20 @@ class PostgresQuery:
         Raises:
             as `convert()` does.
         """
-        placeholders = self._placeholders
         if params is None:
-            if placeholders.formats:
-                raise _wrong_count(len(placeholders.formats), 0)
+            if self._placeholders.total:
+                raise _wrong_count(self._placeholders.total, 0)
             self._clear(self.query)
             return
         self._check_params(params)
+        self._take(params)
+
+    def _take(self, params: Params) -> None:
+        placeholders = self._placeholders
         if placeholders.names is None:
-            values = _by_position(len(placeholders.formats), params)
+            values = _by_position(placeholders.total, params)
         else:
-            values = _by_name(placeholders.names, params)
+            values = _by_name(placeholders.names, placeholders.total, params)
         self._dump(values, placeholders.formats)
 
     def typed_query(self, type_name: Callable[[int], str | None]) -> str:
@@ -193,11 +196,7 @@ class RawQuery(PostgresQuery):
     How many parameters it needs is for the server to say.
     """
 
-    def dump(self, params: Params | None) -> None:
-        if params is None:
-            self._clear(self.query)
-            return
-        self._check_params(params)
+    def _take(self, params: Params) -> None:
         self._dump(params, [PyFormat.AUTO] * len(params))  # type: ignore[arg-type]
 
     def _check_params(self, params: Params) -> None:
@@ -205,14 +204,16 @@ class RawQuery(PostgresQuery):
             raise TypeError("raw queries require a sequence of parameters")
         super()._check_params(params)
 
-    def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:  # noqa: ARG002
-        return _Placeholders(_encode(text, self._codec), None, ())
+    def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:
+        return _Placeholders(_encode(text, self._codec), 0, None, ())
 
 
 class _Placeholders(NamedTuple):
     """A statement whose placeholders have been replaced by `$1`, `$2`, …"""
 
     query: bytes
+    #: How many there were; a name can be there more than once.
+    total: int
     #: The name of each parameter, in their order; None when they have none.
     names: tuple[str, ...] | None
     formats: tuple[PyFormat, ...]
@@ -236,6 +237,7 @@ def _parse(query: str | bytes, codec: str) -> _Placeholders:
     text = query if isinstance(query, str) else query.decode(codec, "surrogateescape")
     pieces: list[str] = []
     end = 0
+    count = 0
     named: bool | None = None
     numbers: dict[str, int] = {}
     formats: list[PyFormat] = []
@@ -254,6 +256,7 @@ def _parse(query: str | bytes, codec: str) -> _Placeholders:
             named = name is not None
         elif named is not (name is not None):
             raise e.ProgrammingError("positional and named placeholders cannot be mixed")
+        count += 1
         number = len(formats) + 1 if name is None else numbers.setdefault(name, len(numbers) + 1)
         if number > len(formats):
             formats.append(format)
@@ -264,9 +267,8 @@ def _parse(query: str | bytes, codec: str) -> _Placeholders:
         raise e.ProgrammingError(f"placeholder '{ambiguous}' cannot have different formats")
     pieces.append(text[end:])
     errors = "strict" if isinstance(query, str) else "surrogateescape"
-    return _Placeholders(
-        _encode("".join(pieces), codec, errors), tuple(numbers) if named else None, tuple(formats)
-    )
+    encoded = _encode("".join(pieces), codec, errors)
+    return _Placeholders(encoded, count, tuple(numbers) if named else None, tuple(formats))
 
 
 _parse_cached = lru_cache(maxsize=256)(_parse)
@@ -302,10 +304,10 @@ def _by_position(count: int, params: Params) -> Sequence[Any]:
     return params  # type: ignore[return-value]
 
 
-def _by_name(names: tuple[str, ...], params: Params) -> Sequence[Any]:
+def _by_name(names: tuple[str, ...], count: int, params: Params) -> Sequence[Any]:
     if not isinstance(params, Mapping):
-        if not params:
-            raise _wrong_count(len(names), 0)
+        if len(params) != count:
+            raise _wrong_count(count, len(params))
         raise TypeError("named placeholders require a mapping of parameters")
     try:
         return [params[name] for name in names]

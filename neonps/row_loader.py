@@ -36,11 +36,7 @@ def load_rows(
     """
     if not 0 < len(loaders) <= _MANY:
         return [
-            make_row(
-                tuple(
-                    [None if value is None else load(value) for load, value in zip(loaders, row, strict=True)]
-                )
-            )
+            make_row(tuple([None if value is None else load(value) for load, value in zip(loaders, row, strict=True)]))
             for row in rows
         ]
     return _written_out(len(loaders), make_row is tuple)(rows, make_row, *loaders)  # type: ignore[no-any-return]

@@ -123,8 +123,7 @@ def _names(cursor: AnyCursor) -> list[str] | None:
 @lru_cache(maxsize=512)
 def _namedtuple(names: tuple[str, ...]) -> RowMaker[NamedTuple]:
     # The fields are known at run time only, which is more than a type checker can follow.
-    make: RowMaker[NamedTuple] = namedtuple("Row", [_identifier(name) for name in names])._make  # type: ignore[misc]
-    return make
+    return namedtuple("Row", [_identifier(name) for name in names])._make  # type: ignore
 
 
 def _identifier(name: str) -> str:

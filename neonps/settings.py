@@ -25,7 +25,7 @@ AUTH_METHODS = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "non
 DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Settings:
     """Where and how to connect. Its `repr()` shows no secret.
 
@@ -72,10 +72,10 @@ class Settings:
     application_name: str | None = None
     client_encoding: str = "UTF8"
     replication: str | None = None
-    session_settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    session_settings: Mapping[str, str] = field(default_factory=dict)
     protocol: int = 3 << 16
     keepalive: KeepAlive = field(default_factory=KeepAlive)
-    given: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""

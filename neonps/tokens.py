@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+# The letters of identifiers: those of ASCII, the underscore, and whatever is not ASCII.
+_LETTER = r"[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f]"
+
 # Whatever can hold a `$` that is no parameter is matched first, as a whole. A literal or a comment without an
 # end goes on to the end of the statement: the server will complain of it.
 _token = re.compile(
-    r"""
+    rf"""
       \$(?P<number>[0-9]+)
     | (?P<comment>/\*)
     | --[^\r\n]*
     | [eE]'(?:[^'\\]|''|\\.)*(?:'|\Z)
     | '[^']*(?:'|\Z)
     | "[^"]*(?:"|\Z)
-    | \$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?)\$ .*? (?:\$(?P=tag)\$|\Z)
-    | [A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*
+    | \$(?P<tag>(?:{_LETTER}(?:{_LETTER}|[0-9])*)?)\$ .*? (?:\$(?P=tag)\$|\Z)
+    | {_LETTER}(?:{_LETTER}|[0-9$])*
     """,
     re.VERBOSE | re.DOTALL,
 )

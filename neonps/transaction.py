@@ -66,7 +66,9 @@ class BaseTransaction:
     def __repr__(self) -> str:
         name = f" {self._savepoint_name!r}" if self._savepoint_name else ""
         where = self._connection._where()
-        return f"<{type(self).__module__}.{type(self).__qualname__}{name} ({self.status.value}) {where} at 0x{id(self):x}>"
+        return (
+            f"<{type(self).__module__}.{type(self).__qualname__}{name} ({self.status.value}) {where} at 0x{id(self):x}>"
+        )
 
     def _enter_flow(self) -> Flow[None]:
         if self._entered:
@@ -131,7 +133,10 @@ class Transaction(BaseTransaction):
         return self
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
     ) -> bool:
         if self._connection.closed and exc_val is not None:
             self._connection._blocks.clear()

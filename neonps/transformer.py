@@ -208,9 +208,7 @@ class Transformer:
 
     def set_fields(self, fields: Iterable[Field]) -> None:
         """Make rows load with the loaders for these columns."""
-        self._row_loaders = [
-            self.get_loader(field.type_oid, pq.Format(field.format)).load for field in fields
-        ]
+        self._row_loaders = [self.get_loader(field.type_oid, pq.Format(field.format)).load for field in fields]
 
     def load_sequence(self, record: Sequence[Buffer | None]) -> tuple[Any, ...]:
         """Return the Python objects for one row.
@@ -221,14 +219,10 @@ class Transformer:
         """
         loaders = self._row_loaders
         if len(loaders) != len(record):
-            raise e.ProgrammingError(
-                f"cannot load sequence of {len(record)} items: {len(loaders)} loaders registered"
-            )
+            raise e.ProgrammingError(f"cannot load sequence of {len(record)} items: {len(loaders)} loaders registered")
         return load_rows((record,), loaders, tuple)[0]
 
-    def load_rows(
-        self, rows: Iterable[Sequence[Buffer | None]], make_row: Callable[[Sequence[Any]], Row]
-    ) -> list[Row]:
+    def load_rows(self, rows: Iterable[Sequence[Buffer | None]], make_row: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Return what `make_row` makes of each row's Python objects, a tuple; `tuple` itself is fastest.
 
         Raises:

@@ -19,19 +19,19 @@ class TypeModifier:
     def __init__(self, oid: int) -> None:
         self.oid = oid
 
-    def get_modifier(self, typemod: int) -> tuple[int, ...] | None:  # noqa: ARG002
+    def get_modifier(self, typemod: int) -> tuple[int, ...] | None:
         """Return the numbers as they stand between the parentheses; None if there are none."""
         return None
 
-    def get_display_size(self, typemod: int) -> int | None:  # noqa: ARG002
+    def get_display_size(self, typemod: int) -> int | None:
         """Return the maximal length, in characters or bits."""
         return None
 
-    def get_precision(self, typemod: int) -> int | None:  # noqa: ARG002
+    def get_precision(self, typemod: int) -> int | None:
         """Return the number of significant digits; for a time, of those after the point of the seconds."""
         return None
 
-    def get_scale(self, typemod: int) -> int | None:  # noqa: ARG002
+    def get_scale(self, typemod: int) -> int | None:
         """Return the number of digits after the point."""
         return None
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+import neonps
 from neonps.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
+    from gateway_client import Client
+
     from neonps.gateway import Gateway
 
 
@@ -33,3 +38,68 @@ def gateway(postgres: EmbeddedPostgres) -> Iterator[Gateway]:
 
     with serve(postgres.url) as server:
         yield server.gateway
+
+
+@pytest.fixture
+def admin(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session on `postgres` by another driver, in autocommit mode, to prepare things and to look at them."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def client(gateway: Gateway, dsn: str) -> Iterator[Client]:
+    """A plain HTTP client of `gateway`."""
+    from gateway_client import Client
+
+    client = Client(gateway, dsn)
+    with closing(client.connection):
+        yield client
+
+
+@pytest.fixture
+def numbers(admin: psycopg.Connection[Any]) -> Iterator[Callable[[], list[int]]]:
+    """A table `numbers` with a primary key `a` and a deferred unique `b`; calling this gives what is in `a`."""
+    admin.execute("create table numbers (a int primary key, b int unique deferrable initially deferred)")
+    yield lambda: [row[0] for row in admin.execute("select a from numbers order by a")]
+    admin.execute("drop table numbers")
+
+
+@pytest.fixture(scope="session")
+def url(dsn: str, gateway: Gateway) -> str:
+    """The URL of `postgres`, with which `connect(transport=...)` works for every transport."""
+    return f"{dsn}?gateway={gateway.url}"
+
+
+@pytest.fixture(params=["tcp", "websocket", "http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each transport in turn; the marks of `transports` leave some out."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def connect(url: str, transport: str) -> Iterator[Callable[..., neonps.Connection[Any]]]:
+    """`neonps.connect` to `postgres` over `transport`; what it has opened is closed at the end."""
+    connections = []
+
+    def connect(**kwargs: Any) -> neonps.Connection[Any]:
+        connection = neonps.connect(url, **{"transport": transport, **kwargs})
+        connections.append(connection)
+        return connection
+
+    yield connect
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def conn(connect: Callable[..., neonps.Connection[Any]]) -> neonps.Connection[Any]:
+    """A connection to `postgres` over `transport`."""
+    return connect()
+
+
+@pytest.fixture
+def auto(connect: Callable[..., neonps.Connection[Any]]) -> neonps.Connection[Any]:
+    """A connection to `postgres` over `transport`, in autocommit mode."""
+    return connect(autocommit=True)

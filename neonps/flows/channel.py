@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..endpoint import Endpoint
-from ..protocol.websocket import WebSocketTunnel
 from ..protocol.backend import ProtocolError
+from ..protocol.websocket import WebSocketTunnel
 from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Poll, Receive, Send
 
 #: How long a polite farewell may take, in seconds.

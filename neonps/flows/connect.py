@@ -8,14 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import errors as e
-from ..protocol import backend as b, frontend as f
+from ..protocol import backend as b
+from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
 from ..protocol.scram import MECHANISM, Scram
-from ..protocol.session import State, StateMachine
+from ..protocol.session import StateMachine
 from ..protocol.websocket import UpgradeRefused, WebSocketClosed
 from ..settings import Settings
 from .channel import Channel, open_websocket
-from .requests import Close, Deadline, DeadlinePassed, Flow, NameNotResolved, Open, Receive, Send, StartTLS, TLSFailed
+from .requests import (
+    Close,
+    Deadline,
+    DeadlinePassed,
+    Flow,
+    NameNotResolved,
+    Open,
+    Receive,
+    Send,
+    StartTLS,
+    TLSFailed,
+)
 from .session import Session
 from .transport import Transport
 

@@ -172,7 +172,9 @@ class HttpTransport(Transport):
                 response = http.receive((yield Receive()))
         except (OSError, ProtocolError) as error:
             yield from self._hang_up()
-            raise e.OperationalError(self._lost(f"no answer from {self._endpoint.url}: {reason or describe(error)}")) from None
+            raise e.OperationalError(
+                self._lost(f"no answer from {self._endpoint.url}: {reason or describe(error)}")
+            ) from None
         if not http.reusable:
             yield from self._hang_up()
         return response

@@ -10,7 +10,8 @@ from .. import errors as e
 from ..abc import Params
 from ..isolation import TransactionCharacteristics
 from ..pq import TransactionStatus
-from ..protocol import backend as b, frontend as f
+from ..protocol import backend as b
+from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
 from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
@@ -64,7 +65,7 @@ class Session(Transport):
             return TransactionStatus.INTRANS
         if self.on_login is not None:
             return TransactionStatus.IDLE
-        if self.machine.state is not State.IDLE:
+        if self._busy:  # also when all is answered but for a Sync that was not sent yet
             return TransactionStatus.ACTIVE
         return self.machine.transaction_status
 
@@ -199,7 +200,9 @@ class Session(Transport):
             return (yield from flow)
         except DeadlinePassed:
             ended = yield from self._interrupt()
-            raise e.OperationalError(f"timeout: the server has not answered within {timeout:g} seconds; {ended}") from None
+            raise e.OperationalError(
+                f"timeout: the server has not answered within {timeout:g} seconds; {ended}"
+            ) from None
         except ProtocolError as error:
             yield from self.abandon()
             raise e.OperationalError(f"the connection was closed because {error}") from None

@@ -58,9 +58,7 @@ class HTTPConnection:
         idle_timeout: seconds that may pass between two requests, or between two pieces of one.
     """
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_timeout: float
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_timeout: float) -> None:
         self.reader = reader
         self.writer = writer
         self._idle_timeout = idle_timeout

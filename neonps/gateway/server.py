@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+from ..endpoint import is_loopback
 from .http import Headers, HTTPConnection, HTTPError, Request
 from .sqlhttp import parse_batch, parse_login
-from .upstream import LOOPBACK, Upstream
+from .upstream import Upstream
 from .websocket import Tunnel
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Gateway:
     @property
     def is_private(self) -> bool:
         """Whether nobody can listen to what is said: it has TLS, or can be reached from this machine only."""
-        return self._tls is not None or reachable(self.host) in LOOPBACK
+        return self._tls is not None or is_loopback(self.host)
 
     async def start(self) -> None:
         """Begin to listen.
@@ -96,9 +97,7 @@ class Gateway:
         Raises:
             OSError: it cannot listen there.
         """
-        self._server = await asyncio.start_server(
-            self._take_client, self.host, self.port, ssl=self._tls, backlog=1024
-        )
+        self._server = await asyncio.start_server(self._take_client, self.host, self.port, ssl=self._tls, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

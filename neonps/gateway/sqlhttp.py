@@ -110,8 +110,7 @@ def parse_login(headers: Mapping[str, str]) -> Login:
         host, user, password = parts.hostname, parts.username, parts.password
         query = dict(parse_qsl(parts.query, keep_blank_values=True, errors="strict"))
         user, password, dbname = (
-            None if part is None else unquote(part, errors="strict")
-            for part in (user, password, parts.path[1:])
+            None if part is None else unquote(part, errors="strict") for part in (user, password, parts.path[1:])
         )
     except ValueError:
         raise bad_request("invalid connection string") from None  # not quoted: the password is in it
@@ -176,7 +175,7 @@ def parse_statement(item: object, array_mode: bool) -> Statement:
     Raises:
         HTTPError: it is malformed.
     """
-    if not isinstance(item, dict) or not isinstance(query := item.get("query"), str):
+    if not isinstance(item, dict) or type(query := item.get("query")) is not str:  # a Number is a str too
         raise bad_request("a query is not a string")
     params = item.get("params")
     if params is None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
 from .. import errors as e
+from ..endpoint import is_loopback
 from ..flows.connect import describe, open_session
 from ..flows.requests import TLS
+from ..hosts import is_socket
 from ..net.addresses import unix_address
 from ..net.aio import AsyncRunner
 from ..net.tls import failure, ssl_context
@@ -37,9 +39,7 @@ class Stream:
         reader, writer: its two directions.
     """
 
-    def __init__(
-        self, settings: Settings, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, settings: Settings, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._settings = settings
         self.reader = reader
         self.writer = writer
@@ -119,21 +119,17 @@ class Upstream:
     """
 
     def __init__(self, url: str, *, allow: Collection[str] = ()) -> None:
-        self._url = url
-        self.settings = self._resolve({})
-        self._servers = {address.lower(): self._at(address) for address in allow}
+        settings = resolve(url, {"transport": "tcp"})
+        self.settings = replace(settings, connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT)
+        self._servers: dict[str, Settings] = {}
         for host in self.settings.hosts:
-            local = host.host.startswith(("/", "@")) or host.host in ("localhost", "127.0.0.1", "::1")
-            settings = replace(self.settings, host=host.host, hostaddr=host.hostaddr, port=host.port)
-            for name in LOOPBACK if local else (host.host,):
-                self._servers.setdefault(f"{name}:{host.port}".lower(), settings)
-
-    def _resolve(self, more: Mapping[str, str]) -> Settings:
-        return resolve(self._url, {"connect_timeout": str(int(CONNECT_TIMEOUT)), **more, "transport": "tcp"})
-
-    def _at(self, address: str) -> Settings:
-        host, _, port = address.rpartition(":")
-        return self._resolve({"host": host.strip("[]"), "hostaddr": "", "port": port})
+            names = LOOPBACK if is_socket(host.host) or is_loopback(host.host) else (host.host,)
+            for name in names:
+                self._servers.setdefault(f"{name}:{host.port}".lower(), self.settings.at(host))
+        for address in allow:
+            name, _, port = address.rpartition(":")
+            there = {"transport": "tcp", "host": name.strip("[]"), "hostaddr": "", "port": port}
+            self._servers[address.lower()] = resolve(url, there)
 
     async def open(self, address: str | None = None) -> Stream:
         """A new connection, for a WebSocket, to the server at `address`, or to our own.
@@ -142,10 +138,7 @@ class Upstream:
             HTTPError: nobody may go there, or it cannot be reached.
         """
         if address is None:
-            servers = [
-                replace(self.settings, host=host.host, hostaddr=host.hostaddr, port=host.port)
-                for host in self.settings.hosts
-            ]
+            servers = [self.settings.at(host) for host in self.settings.hosts]
         elif settings := self._servers.get(address.lower()):
             servers = [settings]
         else:
@@ -169,10 +162,20 @@ class Upstream:
         Raises:
             HTTPError: an error is the answer.
         """
-        # Not by way of `resolve`, to which no password is a reason to look for one in the environment.
+        # All that may come from our own URL and environment is replaced: the client has neither.
         settings = replace(
-            self._resolve({"user": login.user, "dbname": login.dbname, **login.parameters}),
-            password=login.password or "",
+            self.settings,
+            user=login.user,
+            password=login.password,
+            dbname=login.dbname,
+            hosts=tuple(replace(host, password=login.password) for host in self.settings.hosts),
+            options=login.parameters.get("options"),
+            application_name=login.parameters.get("application_name"),
+            client_encoding="UTF8",
+            replication=None,
+            session_settings={},
+            pipeline_connect="off",
+            lazy=False,
         )
         runner = AsyncRunner()
         try:

@@ -27,9 +27,7 @@ def parse_json(document: bytes) -> object:
         ValueError: it is not JSON (RFC 8259), or nested deeper than we can follow.
     """
     try:
-        return json.loads(
-            document.decode(), parse_float=Number, parse_int=Number, parse_constant=_no_constant
-        )
+        return json.loads(document.decode(), parse_float=Number, parse_int=Number, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

@@ -175,7 +175,9 @@ class AsyncRunner:
                 sock.close()
                 raise
             try:
-                _, self._stream = await loop.create_connection(_Stream, sock=sock, ssl=context, server_hostname=hostname)
+                _, self._stream = await loop.create_connection(
+                    _Stream, sock=sock, ssl=context, server_hostname=hostname
+                )
             except (ssl.SSLError, ValueError, ConnectionError) as e:
                 sock.close()
                 raise failure(e) from None

@@ -19,14 +19,12 @@ from ..flows.requests import (
     Deadline,
     DeadlinePassed,
     Flow,
-    KeepAlive,
     NameNotResolved,
     Open,
     Poll,
     Receive,
     Send,
     StartTLS,
-    TLSFailed,
 )
 from .addresses import numeric_addresses, set_keepalive, unix_address
 from .tls import failure, ssl_context

@@ -15,9 +15,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
         TLSFailed: a certificate, key or list that `tls` names cannot be read.
     """
     try:
-        return _context(
-            tls.rootcert, tls.cert, tls.key, tls.key_password, tls.crl, tls.minimum_version, tls.alpn
-        )
+        return _context(tls.rootcert, tls.cert, tls.key, tls.key_password, tls.crl, tls.minimum_version, tls.alpn)
     except OSError as error:
         raise TLSFailed(f"cannot set up TLS: {error.strerror or error} ({_files(tls)})") from None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from struct import Struct, error as StructError
+from struct import Struct
+from struct import error as StructError
 from typing import NamedTuple, Union
 
 from .result import FieldDescription
@@ -122,12 +123,12 @@ class RowDescription(NamedTuple):
 
 
 class DataRows(NamedTuple):
-    """`count` DataRow messages that stand one after another in `data[start:stop]`, headers included."""
+    """`ntuples` DataRow messages that stand one after another in `data[start:stop]`, headers included."""
 
     data: bytes
     start: int
     stop: int
-    count: int
+    ntuples: int
 
 
 class CommandComplete(NamedTuple):
@@ -324,6 +325,7 @@ def _ready_for_query(r: _Reader) -> ReadyForQuery:
 
 
 _DATA_ROW = ord("D")
+_H = ord("H")
 
 _PARSERS: dict[int, tuple[str, Callable[[_Reader], BackendMessage]]] = {
     ord(code): (name, parse)
@@ -402,6 +404,8 @@ class BackendParser:
         if code == _DATA_ROW:
             return self._data_rows(data, pos, end)
         (length,) = _int32_at(data, pos + 1)
+        if code == _H and data[pos : pos + 5] == b"HTTP/":
+            raise ProtocolError("the server speaks HTTP, not Postgres")
         self._check_length(code, length)
         stop = pos + 1 + length
         if stop > end:
@@ -463,4 +467,6 @@ class BackendParser:
         if code not in _PARSERS and code != _DATA_ROW:
             raise ProtocolError(f"the server has sent something that is no Postgres message (first byte {code:#04x})")
         if not 4 <= length <= (_MAX_LENGTH if code in _LONG else _MAX_SHORT_LENGTH):
-            raise ProtocolError(f"the server has sent a message of type {chr(code)!r} with the impossible length {length}")
+            raise ProtocolError(
+                f"the server has sent a message of type {chr(code)!r} with the impossible length {length}"
+            )

@@ -35,9 +35,7 @@ class Result:
 
     __slots__ = ("command_tag", "fields", "status")
 
-    def __init__(
-        self, status: ExecStatus, fields: list[FieldDescription] | None = None, command_tag: str = ""
-    ) -> None:
+    def __init__(self, status: ExecStatus, fields: list[FieldDescription] | None = None, command_tag: str = "") -> None:
         self.status = status
         self.fields = fields
         self.command_tag = command_tag

@@ -55,7 +55,6 @@ class Scram:
             self._client.set_server_final(final.decode())
         except (ScramException, ValueError):
             raise ServerNotTrusted(
-                "the server could not prove that it knows the password (wrong SCRAM signature): "
-                "it may be an impostor"
+                "the server could not prove that it knows the password (wrong SCRAM signature): it may be an impostor"
             ) from None
         self.verified = True

@@ -20,7 +20,8 @@ from collections import deque
 from enum import Enum, auto
 
 from ..pq import TransactionStatus
-from . import backend as b, frontend as f
+from . import backend as b
+from . import frontend as f
 from .backend import BackendMessage, BackendParser, ProtocolError
 from .frontend import FrontendMessage
 

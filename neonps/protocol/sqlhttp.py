@@ -87,7 +87,9 @@ def parse_answer(response: Response, expected: int | None) -> list[Result]:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, MalformedAnswer) else "it is not the JSON that was expected"
         raise _with_origin(
-            e.OperationalError(f"the server's answer makes no sense as SQL over HTTP: {what}"), response.status, request_id
+            e.OperationalError(f"the server's answer makes no sense as SQL over HTTP: {what}"),
+            response.status,
+            request_id,
         ) from None
     if len(results) != expected:
         raise _with_origin(

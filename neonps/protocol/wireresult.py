@@ -30,7 +30,7 @@ class WireResult(Result):
         """Add the rows that have just arrived."""
         self._chunks.append(rows)
         self._starts.append(self._total)
-        self._total += rows.count
+        self._total += rows.ntuples
 
     @property
     def ntuples(self) -> int:
@@ -42,7 +42,7 @@ class WireResult(Result):
         while start < stop:
             first = self._starts[number]
             chunk = self._chunks[number]
-            last = min(stop - first, chunk.count)
+            last = min(stop - first, chunk.ntuples)
             for offset in self._offsets_of(number)[start - first : last]:
                 yield self._values(chunk.data, offset)
             start = first + last

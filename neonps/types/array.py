@@ -61,7 +61,7 @@ class ListDumper(RecursiveDumper):
             self._tx.get_key(sample, format)
             raise
 
-    def upgrade(self, obj: list[Any], format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: list[Any], format: PyFormat) -> DumperProtocol:
         if self.element_oid:
             return self
         sample = _sample(obj)
@@ -161,9 +161,7 @@ class ArrayBinaryLoader(RecursiveLoader):
         if not ndims:
             return []
         if ndims > MAX_DIMENSIONS:
-            raise e.DataError(
-                f"unexpected number of dimensions {ndims} exceeding the maximum allowed {MAX_DIMENSIONS}"
-            )
+            raise e.DataError(f"unexpected number of dimensions {ndims} exceeding the maximum allowed {MAX_DIMENSIONS}")
         pos = _HEADER.size + ndims * _DIMENSION.size
         lengths = [_DIMENSION.unpack_from(data, at)[0] for at in range(_HEADER.size, pos, _DIMENSION.size)]
         if prod(lengths) * _LENGTH.size > len(data) - pos:

@@ -161,8 +161,7 @@ def _dump_finite(obj: Decimal) -> bytes:
         weight = (len(digits) + exponent - 1) // 4
         if weight >= _MAX_DIGITS:
             raise e.DataError(
-                "decimal too large for PostgreSQL numeric binary format"
-                f" (maximum {_MAX_DIGITS} base-10000 digits)"
+                f"decimal too large for PostgreSQL numeric binary format (maximum {_MAX_DIGITS} base-10000 digits)"
             )
         text = "".join(map(str, digits)) + "0" * (exponent % 4)
         text = text.rjust(-(-len(text) // 4) * 4, "0")

@@ -133,7 +133,7 @@ _KEY_NUMERIC: DumperKey = (int, IntNumeric)
 class IntDumper(Dumper):
     """Dumps `int` as the smallest type that holds it, int2, int4, int8 or numeric: it finds who does it."""
 
-    def get_key(self, obj: int, format: PyFormat) -> DumperKey:  # noqa: ARG002
+    def get_key(self, obj: int, format: PyFormat) -> DumperKey:
         if -0x80000000 <= obj <= 0x7FFFFFFF:
             return _KEY_INT2 if -0x8000 <= obj <= 0x7FFF else _KEY_INT4
         return _KEY_INT8 if -0x8000000000000000 <= obj <= 0x7FFFFFFFFFFFFFFF else _KEY_NUMERIC

@@ -14,5 +14,5 @@ class NoneDumper(Dumper):
     def dump(self, obj: None) -> NoReturn:
         raise NotImplementedError("NULL is passed to Postgres in other ways")
 
-    def quote(self, obj: None) -> Buffer:  # noqa: ARG002
+    def quote(self, obj: None) -> Buffer:
         return b"NULL"

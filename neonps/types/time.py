@@ -31,10 +31,10 @@ class TimeDumper(Dumper):
     def dump(self, obj: time) -> Buffer | None:
         return str(obj).encode()
 
-    def get_key(self, obj: time, format: PyFormat) -> DumperKey:  # noqa: ARG002
+    def get_key(self, obj: time, format: PyFormat) -> DumperKey:
         return self.cls if obj.tzinfo is None else (self.cls, timezone)
 
-    def upgrade(self, obj: time, format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: time, format: PyFormat) -> DumperProtocol:
         return self if obj.tzinfo is None else TimeTzDumper(self.cls)
 
 
@@ -56,7 +56,7 @@ class TimeBinaryDumper(TimeDumper):
     def dump(self, obj: time) -> Buffer | None:
         return _TIME.pack(_microseconds(obj))
 
-    def upgrade(self, obj: time, format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: time, format: PyFormat) -> DumperProtocol:
         return self if obj.tzinfo is None else TimeTzBinaryDumper(self.cls)
 
 
@@ -135,9 +135,7 @@ def _time(microseconds: int, tz: timezone | None) -> time:
         raise e.DataError(f"time not supported by Python: hour={hour}") from None
 
 
-def offset_timezone(
-    sign: str | None, hours: str | None, minutes: str | None, seconds: str | None
-) -> timezone | None:
+def offset_timezone(sign: str | None, hours: str | None, minutes: str | None, seconds: str | None) -> timezone | None:
     """Return the time zone for an offset east of Greenwich in text; None if there is no sign."""
     if not sign:
         return None

@@ -62,10 +62,10 @@ class DatetimeDumper(Dumper):
     def dump(self, obj: datetime) -> Buffer | None:
         return str(obj).encode()
 
-    def get_key(self, obj: datetime, format: PyFormat) -> DumperKey:  # noqa: ARG002
+    def get_key(self, obj: datetime, format: PyFormat) -> DumperKey:
         return (self.cls,) if obj.tzinfo is None else self.cls
 
-    def upgrade(self, obj: datetime, format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: datetime, format: PyFormat) -> DumperProtocol:
         return DatetimeNoTzDumper(self.cls) if obj.tzinfo is None else self
 
 
@@ -86,7 +86,7 @@ class DatetimeBinaryDumper(DatetimeDumper):
     def dump(self, obj: datetime) -> Buffer | None:
         return _MICROSECONDS.pack(_microseconds(obj - _EPOCH_UTC))
 
-    def upgrade(self, obj: datetime, format: PyFormat) -> DumperProtocol:  # noqa: ARG002
+    def upgrade(self, obj: datetime, format: PyFormat) -> DumperProtocol:
         return DatetimeNoTzBinaryDumper(self.cls) if obj.tzinfo is None else self
 
 
@@ -198,9 +198,7 @@ def _unpack(data: Buffer) -> timedelta:
     try:
         return timedelta(microseconds=_MICROSECONDS.unpack(data)[0])
     except StructError:
-        raise e.DataError(
-            f"can't parse timestamp: {len(data)} bytes instead of {_MICROSECONDS.size}"
-        ) from None
+        raise e.DataError(f"can't parse timestamp: {len(data)} bytes instead of {_MICROSECONDS.size}") from None
 
 
 def _parse(text: str, regex: Pattern[str]) -> datetime:
