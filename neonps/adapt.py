@@ -55,7 +55,12 @@ class Dumper(ABC):
     def quote(self, obj: Any) -> Buffer:
         """Return `obj` as an SQL literal, for statements that are composed on the client."""
         value = self.dump(obj)
-        return b"NULL" if value is None else quote_literal(bytes(value))
+        if value is None:
+            return b"NULL"
+        encoding = None
+        if self.connection is not None:
+            encoding = self.connection.info.parameter_status("client_encoding")
+        return quote_literal(bytes(value), encoding)
 
     def get_key(self, obj: Any, format: PyFormat) -> DumperKey:
         """Return what decides which dumper `obj` needs.

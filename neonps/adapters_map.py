@@ -11,7 +11,7 @@ from .formats import PyFormat
 from .typeinfo import TypesRegistry
 
 if TYPE_CHECKING:
-    from .abc import Dumper, Loader
+    from .abc import AdaptContext, Dumper, Loader
 
 
 _Key = TypeVar("_Key")
@@ -158,6 +158,15 @@ class AdaptersMap:
             self._dumpers_by_oid = tuple(dumpers.copy() for dumpers in self._dumpers_by_oid)
             self._loaders = tuple(loaders.copy() for loaders in self._loaders)
             self._shared = False
+
+
+def adapters_of(context: AdaptContext | None) -> AdaptersMap:
+    """Return the map of a context; the one of the module where there is none."""
+    if context is not None:
+        return context.adapters
+    from .postgres import adapters
+
+    return adapters
 
 
 def _resolve(table: dict[_Key, _Class | AdapterReference], key: _Key) -> _Class:

@@ -229,7 +229,7 @@ class BaseConnection(Generic[Row]):
         )
         queries = []
         for item in statements:
-            statement, params = item if isinstance(item, tuple) else (item, None)
+            statement, params = _statement_and_params(item)
             query = PostgresQuery(self._transformer(), text_only=not transport.has_binary)
             query.convert(statement, params)
             queries.append(query)
@@ -260,6 +260,14 @@ class BaseConnection(Generic[Row]):
     def remove_notify_handler(self, callback: NotifyHandler) -> None:
         """No longer call `callback` for notifications."""
         self._notify_handlers.remove(callback)
+
+
+def _statement_and_params(item: BatchItem) -> tuple[Query, Params | None]:
+    if not isinstance(item, tuple):
+        return item, None
+    if len(item) != 2:
+        raise TypeError(f"a statement of a batch should be a query or (query, params), got a tuple of {len(item)}")
+    return item
 
 
 def _take_notice(handlers: Sequence[NoticeHandler], fields: dict[str, str]) -> None:

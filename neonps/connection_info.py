@@ -6,6 +6,7 @@ from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
+from .conninfo import SECRET_KEYWORDS
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ConnectionInfo:
     def get_parameters(self) -> dict[str, str]:
         """What was given to connect with, without the password, and without what is at its default."""
         self._check_open()
-        return {name: value for name, value in self._settings.given.items() if name not in _SECRET}
+        return {name: value for name, value in self._settings.given.items() if name not in SECRET_KEYWORDS}
 
     @property
     def dsn(self) -> str:
@@ -162,9 +163,6 @@ class ConnectionInfo:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             return timezone.utc  # as the server may know zones that this system does not
-
-
-_SECRET = frozenset({"password", "auth_token", "sslpassword"})
 
 
 def _version_number(version: str) -> int:

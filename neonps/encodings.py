@@ -69,7 +69,25 @@ def python_codec(name: str) -> str:
         raise e.NotSupportedError(f"codec not available in Python: {name!r}") from None
 
 
+def text_codec(connection: BaseConnection[Any] | None) -> str:
+    """Return the codec for str on `connection`.
+
+    SQL_ASCII leaves the meaning of bytes to its users, who mean UTF-8 nowadays.
+    """
+    codec = client_codec(connection)
+    return "utf-8" if codec == "ascii" else codec
+
+
 def client_codec(connection: BaseConnection[Any] | None) -> str:
     """Return the codec for text that goes over `connection`; UTF-8 where the session does not say."""
     name = connection and connection.info.parameter_status("client_encoding")
     return python_codec(name) if name else "utf-8"
+
+
+def text_codec(connection: BaseConnection[Any] | None) -> str:
+    """Return the codec to encode text with, which is UTF-8 where the session takes any bytes.
+
+    SQL_ASCII leaves their meaning to its users, who mean UTF-8 nowadays.
+    """
+    codec = client_codec(connection)
+    return "utf-8" if codec == "ascii" else codec

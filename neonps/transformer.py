@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import errors as e
 from . import pq
+from .adapters_map import adapters_of
 from .formats import PyFormat
 from .row_loader import load_rows
 
@@ -50,12 +51,8 @@ class Transformer:
     formats: list[pq.Format] | None
 
     def __init__(self, context: AdaptContext | None = None) -> None:
-        if context is None:
-            from .postgres import adapters
-
-            self._adapters, self._connection = adapters, None
-        else:
-            self._adapters, self._connection = context.adapters, context.connection
+        self._adapters = adapters_of(context)
+        self._connection = None if context is None else context.connection
         self.types = None
         self.formats = None
         self._dumpers: dict[PyFormat, dict[DumperKey, Dumper]] = {

@@ -58,11 +58,9 @@ class TypeInfo:
         Args:
             context: a connection, a cursor, a map of adapters; None for the adapters of the module.
         """
-        if context is None:
-            from .postgres import adapters
-        else:
-            adapters = context.adapters
-        adapters.types.add(self)
+        from .adapters_map import adapters_of
+
+        adapters_of(context).types.add(self)
         if self.array_oid:
             from .types.array import register_array
 
@@ -133,6 +131,11 @@ class TypesRegistry:
         """Return the type with this name or oid, or None. The array has the same info as its element."""
         if isinstance(key, str) and key.endswith("[]"):
             key = key[:-2]
+        if key not in self._types and isinstance(key, tuple):
+            # Only infos are found by their subtype, not rows.
+            for info in self:
+                if key in info.registry_keys():
+                    return info
         return self._info(key) if key in self._types else None
 
     def get_oid(self, name: str) -> int:
@@ -187,7 +190,15 @@ class TypesRegistry:
 
 
 def _info_from_row(row: Row) -> TypeInfo:
-    name, oid, array_oid, regtype, delimiter, *_ = row
+    name, oid, array_oid, regtype, delimiter, *related = row
+    if len(related) == 1:
+        from .types.range import RangeInfo
+
+        return RangeInfo(name, oid, array_oid, regtype=regtype, subtype_oid=related[0])
+    if len(related) == 2:
+        from .types.multirange import MultirangeInfo
+
+        return MultirangeInfo(name, oid, array_oid, regtype=regtype, subtype_oid=related[0], range_oid=related[1])
     return TypeInfo(
         name,
         oid,

@@ -14,6 +14,7 @@ from neonps.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from gateway_client import Client
+    from relay import Relay
 
     from neonps.gateway import Gateway
 
@@ -103,3 +104,26 @@ def conn(connect: Callable[..., neonps.Connection[Any]]) -> neonps.Connection[An
 def auto(connect: Callable[..., neonps.Connection[Any]]) -> neonps.Connection[Any]:
     """A connection to `postgres` over `transport`, in autocommit mode."""
     return connect(autocommit=True)
+
+
+@pytest.fixture
+def relay(postgres: EmbeddedPostgres, gateway: Gateway, transport: str) -> Iterator[Relay]:
+    """A relay on the way that connections over `transport` take; see `relayed`."""
+    from relay import Relay
+
+    server = postgres if transport == "tcp" else gateway
+    with Relay(server.host, server.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def relayed(
+    connect: Callable[..., neonps.Connection[Any]], relay: Relay, transport: str
+) -> Callable[..., neonps.Connection[Any]]:
+    """Like `connect`, but through `relay`."""
+    way = {"port": relay.port} if transport == "tcp" else {"gateway": f"http://127.0.0.1:{relay.port}"}
+
+    def relayed(**kwargs: Any) -> neonps.Connection[Any]:
+        return connect(**way, **kwargs)
+
+    return relayed

@@ -37,7 +37,7 @@ def test_within_a_transaction(numbers: Numbers, conn: Connection) -> None:
     cursor.executemany(INSERT, [(1,), (2,)])
     conn.commit()
     assert numbers() == [1, 2]
-    assert cursor.rowcount == (2 if conn.info.transport == "http" else 2)
+    assert cursor.rowcount == 2
 
 
 @pytest.mark.parametrize("params", [[], (), iter([])], ids=["list", "tuple", "iterator"])
@@ -138,11 +138,11 @@ def test_many_rows(numbers: Numbers, auto: Connection) -> None:
 def test_nothing_of_it_is_applied_if_one_fails(
     numbers: Numbers, auto: Connection, position: int, returning: bool
 ) -> None:
-    values = [(n,) for n in range(10)]
-    values[position] = (5,) if position != 5 else (6,)
+    values: list[tuple[int | None]] = [(n,) for n in range(10)]
+    values[position] = (None,)
     cursor = auto.cursor()
-    with pytest.raises(errors.UniqueViolation):
-        cursor.executemany(INSERT, values if position else [(None,), *values][1:] + [(1,)], returning=returning)
+    with pytest.raises(errors.NotNullViolation):
+        cursor.executemany(INSERT, values, returning=returning)
     assert numbers() == []
     assert auto.info.transaction_status.name == "IDLE"
     auto.execute("insert into numbers values (77)")
@@ -182,8 +182,7 @@ MISTAKES = [
     (lambda: [(1,), (2,), "3"], TypeError, "str"),
     (lambda: [(1,), (2,), (Unadaptable(),)], neonps.ProgrammingError, "Unadaptable"),
     (lambda: [(1,), (2,), ("a\0b",)], neonps.DataError, "NUL"),
-    (generator_that_fails, Surprise, ""),
-    (lambda: [None], neonps.ProgrammingError, "1 placeholders but 0 parameters"),
+    (generator_that_fails, Surprise, "^$"),
 ]
 
 

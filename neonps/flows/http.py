@@ -43,8 +43,8 @@ _first_word = re.compile(r"(?:\s|\(|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(\w+)", re.DO
 _REMEDIES = "commit first, or connect with autocommit=True, or use transport='websocket'"
 
 _WRITES = (
-    "Over HTTP a statement that starts like a query runs in a read-only transaction of its own unless autocommit is on. "
-    "This one writes: set autocommit=True, or put it into `with conn.transaction():` or `conn.batch(…)`, "
+    "Over HTTP a statement that starts like a query runs in a read-only transaction of its own, unless autocommit "
+    "is on. This one writes: set autocommit=True, or put it into `with conn.transaction():` or `conn.batch(…)`, "
     "or use transport='websocket'."
 )
 
@@ -147,7 +147,7 @@ class HttpTransport(Transport):
     def _connection(self) -> Flow[HttpConnection]:
         """The connection that was kept alive, if the server has not closed it meanwhile, or a new one."""
         if self._http is not None:
-            if self._http.reusable and (yield Poll()) is None:
+            if self._http.reusable and (yield from self._is_silent()):
                 return self._http
             yield from self._hang_up()
         settings, endpoint = self.settings, self._endpoint
@@ -159,6 +159,13 @@ class HttpTransport(Transport):
             raise e.ConnectionTimeout(self._failed("connection timeout expired")) from None
         self._http = HttpConnection(endpoint)
         return self._http
+
+    def _is_silent(self) -> Flow[bool]:
+        """Whether nothing has come since the last response; otherwise it can only be the end of the connection."""
+        try:
+            return (yield Poll()) is None
+        except OSError:
+            return False
 
     def _exchange(self, http: HttpConnection, data: bytes) -> Flow[Response]:
         reason = ""
@@ -238,10 +245,12 @@ class HttpTransport(Transport):
         for each in params:
             query.dump(each)
             statements.append(self._statement(query))
+        if not statements:
+            return [] if returning else 0
         if not self.autocommit or self._in_block:
             self._kept.append(_Kept(statements, deliver))
             return None
-        results = (yield from self._request(statements, TransactionCharacteristics())) if statements else []
+        results = yield from self._request(statements, TransactionCharacteristics())
         return results if returning else sum(result.command_tuples or 0 for result in results)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
@@ -322,4 +331,6 @@ def _deliver_nothing(kept: list[_Kept]) -> None:
 def _type_name(oid: int) -> str | None:
     """The name of a built-in type, to cast a parameter to; None when it is not known."""
     info = types.get(oid)
-    return info.regtype if info is not None else None
+    if info is None:
+        return None
+    return f"{info.regtype}[]" if oid == info.array_oid else info.regtype

@@ -52,6 +52,8 @@ class Session(Transport):
         self._prefix: list[bytes] = []
         self._waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self._busy = False  # something was sent and is not answered yet
+        self._guarded = False  # a call of the user is under way
+        self._own = False  # the transaction is one of that call, and must not outlive it
         self._send_error: Exception | None = None
         self._stake = ""  # what a loss of the connection would mean now
 
@@ -83,6 +85,7 @@ class Session(Transport):
         yield from self._write(self._encode(*messages))
 
     def _encode(self, *messages: FrontendMessage) -> bytes:
+        self._waiting = False  # until the machine is not ahead of what was sent any more
         try:
             return self.machine.send(*messages)
         except f.MessageTooLong as error:
@@ -150,12 +153,16 @@ class Session(Transport):
         while machine.state is not State.IDLE:
             collector.handle((yield from self.next_event()))
             if collector.fatal:
-                yield from self.abandon()
-                assert collector.error is not None
-                raise collector.error
+                yield from self._end(collector)
             if collector.copy and machine.state in COPYING_IN:
                 return
         self._busy = False
+
+    def _end(self, collector: Collector) -> Flow[None]:
+        """Raise the error with which the server has ended the session."""
+        yield from self.abandon()
+        assert collector.error is not None
+        raise collector.error
 
     def abandon(self) -> Flow[None]:
         """Close the connection since it cannot be used any more."""
@@ -193,8 +200,12 @@ class Session(Transport):
         if self.closed:
             flow.close()
             raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
+        if self._guarded:  # called by a handler, a dumper, or a generator of parameters
+            flow.close()
+            raise e.ProgrammingError("the connection cannot be used in the middle of another call")
         yield Deadline(timeout)
-        self._waiting = True
+        self._guarded = self._waiting = True
+        self._own = False
         self._stake = ""
         try:
             return (yield from flow)
@@ -216,22 +227,29 @@ class Session(Transport):
         except BaseException:  # Ctrl-C, or the cancellation of a task
             yield from self._interrupt()
             raise
+        finally:
+            self._guarded = False
 
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
-        if not self._busy:
-            return "nothing was running"
-        if not self._waiting or self.on_login is not None or self.canceller is None:
+        if not self._waiting or (self._busy and (self.on_login is not None or self.canceller is None)):
             yield from self.abandon()
             return f"the connection was closed. {self._stake}".rstrip()
+        if not self._busy:
+            return "nothing was running"
+        assert self.canceller is not None
         collector = Collector(keep=False)
         try:
             yield Aside(self.canceller(), _CANCEL_TIMEOUT)
             yield Deadline(_CANCEL_TIMEOUT)
+            if self.machine.needs_sync:
+                yield from self.send(f.Sync())
             yield from self.drain(collector)
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"), f.Sync())
                 yield from self.drain(collector)
+            if self._own:
+                yield from self.rollback()
         except BaseException as error:
             logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
@@ -265,7 +283,7 @@ class Session(Transport):
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
     ) -> Flow[list[Result] | int]:
-        own = self.autocommit and self.transaction_status is TransactionStatus.IDLE
+        own = self._own = self.autocommit and self.transaction_status is TransactionStatus.IDLE
         opening = [self.characteristics.begin] if own else self._opening()
         closing = [_COMMIT] if own else []
         if own:
@@ -325,16 +343,22 @@ class Session(Transport):
         """Give `collector` what has arrived already, so that it does not pile up while much is sent."""
         if self.on_login is not None:
             return
-        data = yield from self.channel.poll()
+        try:
+            data = yield from self.channel.poll()
+        except (OSError, ProtocolError) as error:
+            self._send_error = error  # `receive` will tell
+            return
         self.machine.receive(data or b"")
         while (event := self.machine.next_event()) is not None:
             if type(event) in _ASIDE:
                 _ASIDE[type(event)](self, event)
             else:
                 collector.handle(event)
+        if collector.fatal:
+            yield from self._end(collector)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
-        own = self.transaction_status is TransactionStatus.IDLE
+        own = self._own = self.transaction_status is TransactionStatus.IDLE
         if not own and characteristics != TransactionCharacteristics():
             raise e.ProgrammingError("the characteristics of a transaction cannot be chosen once it is open")
         opening = [characteristics.begin] if own else self._opening()

@@ -61,6 +61,10 @@ class BlockingRunner:
         except StopIteration as stop:
             result: T = stop.value
             return result
+        finally:
+            if flow.gi_frame is not None:  # interrupted between two requests, so that the flow does not hear of it
+                flow.close()
+                self.close()
 
     def close(self) -> None:
         """Close the connection, if one is open."""

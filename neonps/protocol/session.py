@@ -226,6 +226,11 @@ class StateMachine:
         self._parser.feed(data)
 
     @property
+    def needs_sync(self) -> bool:
+        """Whether extended-query messages were sent, and no Sync after them."""
+        return self._skipping or (bool(self._due) and self._due[-1] in EXTENDED)
+
+    @property
     def unread(self) -> int:
         """How many received bytes have not become events yet."""
         return self._parser.pending

@@ -12,6 +12,7 @@ from .. import errors as e
 from ..abc import Buffer, DumperKey
 from ..abc import Dumper as DumperProtocol
 from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
+from ..adapters_map import adapters_of
 from ..pq import Format
 from ..typeinfo import TypeInfo
 from .array_text import MAX_DIMENSIONS, parse, quote
@@ -51,7 +52,7 @@ class ListDumper(RecursiveDumper):
     def get_key(self, obj: list[Any], format: PyFormat) -> DumperKey:
         if self.element_oid:
             return self.cls
-        sample = _sample(obj)
+        sample = self._sample(obj)
         if sample is None:
             return (self.cls,)
         try:
@@ -64,12 +65,37 @@ class ListDumper(RecursiveDumper):
     def upgrade(self, obj: list[Any], format: PyFormat) -> DumperProtocol:
         if self.element_oid:
             return self
-        sample = _sample(obj)
+        sample = self._sample(obj)
         if sample is None:
             return ListDumper(self.cls, self._tx)
         dumper = type(self)(self.cls, self._tx)
         dumper._set_element(self._tx.get_dumper(sample, PyFormat.from_pq(self.format)))
         return dumper
+
+    def _sample(self, obj: list[Any]) -> Any:
+        """Return the element that shows how to dump them all; None if there are only None and empty lists.
+
+        Raises:
+            DataError: they need different dumpers; a list contains itself.
+        """
+        samples: dict[type, Any] = {}
+        for item in _elements(obj, ()):
+            if item is not None:
+                cls = type(item)
+                if cls in samples and isinstance(item, int):
+                    samples[cls] = max(samples[cls], item, key=_magnitude)
+                else:
+                    samples[cls] = item
+        if not samples:
+            return None
+        *others, sample = samples.values()
+        if others:
+            format = PyFormat.from_pq(self.format)
+            dumper = type(self._tx.get_dumper(sample, format))
+            if any(type(self._tx.get_dumper(other, format)) is not dumper for other in others):
+                names = ", ".join(sorted(cls.__name__ for cls in samples))
+                raise e.DataError(f"cannot dump lists of mixed types; got: {names}")
+        return sample
 
     def _set_element(self, element: DumperProtocol) -> None:
         self._element = element
@@ -81,7 +107,7 @@ class ListDumper(RecursiveDumper):
             self.oid = TEXT_ARRAY_OID
 
     def dump(self, obj: list[Any]) -> Buffer | None:
-        if self._element is None and _sample(obj) is not None:
+        if self._element is None and self._sample(obj) is not None:
             return self.upgrade(obj, PyFormat.TEXT).dump(obj)
         return self._dump(obj)
 
@@ -198,10 +224,7 @@ def register_array(info: TypeInfo, context: AdaptContext | None = None) -> None:
     """
     if not info.array_oid:
         raise ValueError(f"the type info {info} doesn't describe an array")
-    if context is None:
-        from ..postgres import adapters
-    else:
-        adapters = context.adapters
+    adapters = adapters_of(context)
     text = {"base_oid": info.oid, "delimiter": info.delimiter.encode(), "__module__": __name__}
     name = info.name.title()
     adapters.register_loader(info.array_oid, type(f"{name}ArrayLoader", (ArrayLoader,), text))
@@ -220,28 +243,6 @@ def list_dumper(info: TypeInfo, format: Format) -> type[ListDumper]:
         "__module__": __name__,
     }
     return cast("type[ListDumper]", type(f"{info.name.title()}{base.__name__}", (base,), attributes))
-
-
-def _sample(obj: list[Any]) -> Any:
-    """Return the element that shows how to dump them all; None if there are only None and empty lists.
-
-    Raises:
-        DataError: they are not of one class; a list contains itself.
-    """
-    samples: dict[type, Any] = {}
-    for item in _elements(obj, ()):
-        if item is not None:
-            cls = type(item)
-            if cls in samples and isinstance(item, int):
-                samples[cls] = max(samples[cls], item, key=_magnitude)
-            else:
-                samples[cls] = item
-    if not samples:
-        return None
-    if len(samples) > 1:
-        names = ", ".join(sorted(cls.__name__ for cls in samples))
-        raise e.DataError(f"cannot dump lists of mixed types; got: {names}")
-    return next(iter(samples.values()))
 
 
 def _magnitude(number: int) -> int:

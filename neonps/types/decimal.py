@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import index
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -33,73 +34,50 @@ _MAX_DIGITS = 0x8000
 _MAX_SCALE = 0x3FFF
 
 
-class DecimalDumper(Dumper):
+class NumericDumper(Dumper):
+    """Dumps `Decimal` and integers as numeric, text."""
+
+    oid = NUMERIC_OID
+
+    def dump(self, obj: Decimal | int) -> Buffer | None:
+        value = _decimal(obj)
+        # Postgres knows one NaN, without a payload or a sign.
+        return b"NaN" if value.is_nan() else str(value).encode()
+
+    def quote(self, obj: Decimal | int) -> Buffer:
+        value = bytes(self.dump(obj) or b"")
+        return spaced(value) if _decimal(obj).is_finite() else b"'%s'::numeric" % value
+
+
+class NumericBinaryDumper(Dumper):
+    """Dumps `Decimal` and integers as numeric, binary."""
+
+    format = Format.BINARY
+    oid = NUMERIC_OID
+
+    def dump(self, obj: Decimal | int) -> Buffer | None:
+        value = _decimal(obj)
+        if value.is_nan():
+            return _HEADER.pack(0, 0, _NAN, 0)
+        if value.is_infinite():
+            return _HEADER.pack(0, 0, _INFINITY if value > 0 else _MINUS_INFINITY, 0)
+        return _dump_finite(value)
+
+
+class DecimalDumper(NumericDumper):
     """Dumps `Decimal` as numeric, text."""
 
-    oid = NUMERIC_OID
 
-    def dump(self, obj: Decimal) -> Buffer | None:
-        # Postgres knows one NaN, without a payload or a sign.
-        return b"NaN" if obj.is_nan() else str(obj).encode()
-
-    def quote(self, obj: Decimal) -> Buffer:
-        value = b"NaN" if obj.is_nan() else str(obj).encode()
-        return spaced(value) if obj.is_finite() else b"'%s'::numeric" % value
-
-
-class DecimalBinaryDumper(DecimalDumper):
+class DecimalBinaryDumper(NumericBinaryDumper):
     """Dumps `Decimal` as numeric, binary."""
 
-    format = Format.BINARY
 
-    def dump(self, obj: Decimal) -> Buffer | None:
-        if obj.is_nan():
-            return _HEADER.pack(0, 0, _NAN, 0)
-        if obj.is_infinite():
-            return _HEADER.pack(0, 0, _INFINITY if obj > 0 else _MINUS_INFINITY, 0)
-        return _dump_finite(obj)
+class IntNumericDumper(NumericDumper):
+    """Dumps `int` as numeric, text. Unlike int, `Decimal` makes text of any number of digits."""
 
 
-class IntNumericDumper(Dumper):
-    """Dumps `int` as numeric, text."""
-
-    oid = NUMERIC_OID
-
-    def dump(self, obj: int) -> Buffer | None:
-        # Unlike int, Decimal makes text of any number of digits.
-        return str(Decimal(obj)).encode()
-
-    def quote(self, obj: int) -> Buffer:
-        return spaced(str(Decimal(obj)).encode())
-
-
-class IntNumericBinaryDumper(IntNumericDumper):
+class IntNumericBinaryDumper(NumericBinaryDumper):
     """Dumps `int` as numeric, binary."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: int) -> Buffer | None:
-        return _dump_finite(Decimal(obj))
-
-
-class NumericDumper(DecimalDumper):
-    """Dumps `Decimal` and integers as numeric, text: for those who ask for the type."""
-
-    def dump(self, obj: Any) -> Buffer | None:
-        return super().dump(_decimal(obj))
-
-    def quote(self, obj: Any) -> Buffer:
-        return super().quote(_decimal(obj))
-
-
-class NumericBinaryDumper(DecimalBinaryDumper):
-    """Dumps `Decimal` and integers as numeric, binary: for those who ask for the type."""
-
-    def dump(self, obj: Any) -> Buffer | None:
-        return super().dump(_decimal(obj))
-
-    def quote(self, obj: Any) -> Buffer:
-        return super().quote(_decimal(obj))
 
 
 class NumericLoader(Loader):
@@ -141,9 +119,11 @@ class NumericBinaryLoader(Loader):
 def _decimal(obj: Any) -> Decimal:
     if isinstance(obj, Decimal):
         return obj
-    if isinstance(obj, int):
-        return Decimal(obj)
-    raise e.DataError(f"Decimal or int expected, got {type(obj).__name__!r}")
+    try:
+        # index() takes the integers of numpy too, and no floats.
+        return Decimal(index(obj))
+    except TypeError:
+        raise e.DataError(f"Decimal or int expected, got {type(obj).__name__!r}") from None
 
 
 def _dump_finite(obj: Decimal) -> bytes:

@@ -24,7 +24,9 @@ INT8 = Struct("!q")
 OID = Struct("!I")
 
 
-class _Wrapper(int):
+class IntWrapper(int):
+    """An int that says as which type it is sent: the base of the classes below."""
+
     __slots__ = ()
 
     def __str__(self) -> str:
@@ -34,23 +36,23 @@ class _Wrapper(int):
         return f"{type(self).__name__}({super().__repr__()})"
 
 
-class Int2(_Wrapper):
+class Int2(IntWrapper):
     """An int that is sent as int2 (`smallint`)."""
 
 
-class Int4(_Wrapper):
+class Int4(IntWrapper):
     """An int that is sent as int4 (`integer`)."""
 
 
-class Int8(_Wrapper):
+class Int8(IntWrapper):
     """An int that is sent as int8 (`bigint`)."""
 
 
-class IntNumeric(_Wrapper):
+class IntNumeric(IntWrapper):
     """An int that is sent as numeric."""
 
 
-class Oid(_Wrapper):
+class Oid(IntWrapper):
     """An int that is sent as oid."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import errors as e
 from ..abc import Buffer
 from ..adapt import Dumper, Loader
-from ..encodings import client_codec
+from ..encodings import client_codec, text_codec
 from ..escaping import quote_literal
 from ..pq import Format
 
@@ -33,9 +33,7 @@ class TextEncodeError(e.DataError, UnicodeEncodeError):
 class _StrDumper(Dumper):
     def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
         super().__init__(cls, context)
-        codec = client_codec(self.connection)
-        # SQL_ASCII leaves the meaning of bytes to its users, who mean UTF-8 nowadays.
-        self._codec = "utf-8" if codec == "ascii" else codec
+        self._codec = text_codec(self.connection)
 
     def dump(self, obj: str) -> Buffer | None:
         try:

@@ -84,7 +84,7 @@ class DatetimeBinaryDumper(DatetimeDumper):
     format = Format.BINARY
 
     def dump(self, obj: datetime) -> Buffer | None:
-        return _MICROSECONDS.pack(_microseconds(obj - _EPOCH_UTC))
+        return _pack(obj, _EPOCH_UTC)
 
     def upgrade(self, obj: datetime, format: PyFormat) -> DumperProtocol:
         return DatetimeNoTzBinaryDumper(self.cls) if obj.tzinfo is None else self
@@ -96,7 +96,7 @@ class DatetimeNoTzBinaryDumper(DatetimeNoTzDumper):
     format = Format.BINARY
 
     def dump(self, obj: datetime) -> Buffer | None:
-        return _MICROSECONDS.pack(_microseconds(obj - _EPOCH))
+        return _pack(obj, _EPOCH)
 
 
 class TimestampLoader(Loader):
@@ -190,8 +190,13 @@ class TimestamptzBinaryLoader(Loader):
             raise error("timestamp") from None
 
 
-def _microseconds(delta: timedelta) -> int:
-    return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+def _pack(value: datetime, epoch: datetime) -> bytes:
+    try:
+        since = value - epoch
+    except TypeError as ex:
+        # One has a time zone and the other has not, as in a list of both kinds.
+        raise e.DataError(str(ex)) from None
+    return _MICROSECONDS.pack((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def _unpack(data: Buffer) -> timedelta:

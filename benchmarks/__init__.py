@@ -1,0 +1,1 @@
+"""How much of the client's time the driver takes; run with `python -m benchmarks`."""
