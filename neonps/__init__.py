@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import sql as sql
 from .base_connection import BaseConnection, Notify
 from .column import Column
 from .connection import Connection, connect

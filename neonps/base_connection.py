@@ -278,9 +278,7 @@ def _take_notice(handlers: Sequence[NoticeHandler], fields: dict[str, str]) -> N
     _call_each(handlers, Diagnostic(fields))
 
 
-def _take_notify(
-    handlers: Sequence[NotifyHandler], notifications: list[Notify], event: NotificationResponse
-) -> None:
+def _take_notify(handlers: Sequence[NotifyHandler], notifications: list[Notify], event: NotificationResponse) -> None:
     notification = Notify(event.channel, event.payload, event.pid)
     if handlers:
         _call_each(handlers, notification)

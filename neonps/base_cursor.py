@@ -49,7 +49,8 @@ class BaseCursor(Generic[Row]):
             status = "no result"
         else:
             status = self._result.status.name
-        return f"<{type(self).__module__}.{type(self).__qualname__} [{status}] {self._connection._where()} at 0x{id(self):x}>"
+        where = self._connection._where()
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{status}] {where} at 0x{id(self):x}>"
 
     def _reset(self) -> None:
         self._results: list[Result] = []

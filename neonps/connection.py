@@ -101,12 +101,12 @@ class Connection(BaseConnection[Row]):
         transport = getattr(self, "_transport", None)
         if transport is None or transport.closed:
             return
+        shown = repr(self)
         transport.closed = True
         self._runner.close()
         if transport.name != "http":  # a session was left to the garbage collector, with its transaction
             warnings.warn(
-                f"{type(self).__name__} {self!r} was deleted while still open; "
-                "use it as a context manager or call close()",
+                f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,
                 stacklevel=2,
             )
@@ -116,7 +116,10 @@ class Connection(BaseConnection[Row]):
         if self.closed:
             return
         with self._lock:
-            self._runner.run(self._transport.close())
+            try:
+                self._runner.run(self._transport.close())
+            finally:
+                self._runner.close()
 
     def fileno(self) -> int:
         """The file descriptor of the socket.
@@ -253,6 +256,8 @@ class Connection(BaseConnection[Row]):
     def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Ask the server, by another connection, to cancel the statement that another thread is waiting for.
 
+        Does nothing when the connection is closed.
+
         Args:
             timeout: how long that may take, in seconds.
 
@@ -260,8 +265,13 @@ class Connection(BaseConnection[Row]):
             OperationalError: the server could not be asked in time.
             NotSupportedError: over HTTP; use a `timeout` there.
         """
-        self._check_open()
-        BlockingRunner().run(self._transport.cancel(timeout))
+        if self.closed:
+            return
+        runner = BlockingRunner()
+        try:
+            runner.run(self._transport.cancel(timeout))
+        finally:
+            runner.close()
 
     def cancel(self) -> None:
         """As `cancel_safe()`."""

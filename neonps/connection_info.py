@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors as e
 from .conninfo import SECRET_KEYWORDS
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
+from .timezones import timezone_named
 
 if TYPE_CHECKING:
     from .base_connection import BaseConnection
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 class ConnectionInfo:
     """The state of a connection, as `Connection.info` gives it.
 
-    What only a session knows (process ID, settings of the server) is 0 or None over HTTP. Where the connection has to be
-    open and is not, `OperationalError` is raised.
+    What only a session knows (process ID, settings of the server) is 0 or None over HTTP. Where the connection has to
+    be open and is not, `OperationalError` is raised.
     """
 
     def __init__(self, connection: BaseConnection[Any]) -> None:
@@ -155,14 +156,7 @@ class ConnectionInfo:
     def timezone(self) -> tzinfo:
         """The time zone of the session; UTC if it is not known."""
         name = self.parameter_status("TimeZone")
-        if not name or name == "UTC":
-            return timezone.utc
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            return timezone.utc  # as the server may know zones that this system does not
+        return timezone_named(name) if name else timezone.utc
 
 
 def _version_number(version: str) -> int:

@@ -178,6 +178,10 @@ def timeout_from_conninfo(params: Mapping[str, Any]) -> int:
     return max(seconds, 2) if seconds > 0 else DEFAULT_CONNECT_TIMEOUT
 
 
+#: Whether a text cannot be encoded. To try would leave it, with the password, in the context of the exception.
+has_surrogates = re.compile("[\ud800-\udfff]").search
+
+
 def check_keyword(keyword: str) -> None:
     """Raise `ProgrammingError` if there is no such keyword."""
     if keyword not in KEYWORDS:
@@ -189,10 +193,8 @@ def _parse(conninfo: str) -> dict[str, str]:
         raise TypeError(f"the connection string should be a str, got {type(conninfo).__name__}")
     if "\0" in conninfo:
         raise e.ProgrammingError("the connection string contains a NUL (0x00) character")
-    try:
-        conninfo.encode()
-    except UnicodeEncodeError:
-        raise e.ProgrammingError("the connection string cannot be encoded in UTF-8") from None
+    if has_surrogates(conninfo):
+        raise e.ProgrammingError("the connection string cannot be encoded in UTF-8")
     for prefix in _URL_PREFIXES:
         if conninfo.startswith(prefix):
             found = _parse_url(conninfo[len(prefix) :])

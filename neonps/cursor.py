@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import errors as e
 from .abc import Params, Query
 from .base_cursor import BaseCursor
+from .copy import Copy
+from .query import PostgresQuery
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
@@ -91,6 +94,24 @@ class Cursor(BaseCursor[Row]):
             Error: as `execute`.
         """
         self._connection._run(self._executemany_flow(query, params_seq, returning))
+
+    def copy(self, statement: Query, params: Params | None = None) -> Copy:
+        """Begin a COPY ... FROM STDIN or COPY ... TO STDOUT, to be used as `with cursor.copy(…) as copy:`.
+
+        Args:
+            statement: the COPY statement.
+            params: not supported yet: COPY takes no parameters from the server's point of view.
+
+        Raises:
+            NotSupportedError: over HTTP, which has no session, or with `params`.
+        """
+        self._check_closed()
+        if params is not None:
+            raise e.NotSupportedError("COPY takes no parameters; compose the statement with neonps.sql")
+        self._reset()
+        query = PostgresQuery(self._transformer)
+        query.convert(statement)
+        return Copy(self, query.query)
 
     def fetchone(self) -> Row | None:
         """The next row; None after the last.

@@ -69,15 +69,6 @@ def python_codec(name: str) -> str:
         raise e.NotSupportedError(f"codec not available in Python: {name!r}") from None
 
 
-def text_codec(connection: BaseConnection[Any] | None) -> str:
-    """Return the codec for str on `connection`.
-
-    SQL_ASCII leaves the meaning of bytes to its users, who mean UTF-8 nowadays.
-    """
-    codec = client_codec(connection)
-    return "utf-8" if codec == "ascii" else codec
-
-
 def client_codec(connection: BaseConnection[Any] | None) -> str:
     """Return the codec for text that goes over `connection`; UTF-8 where the session does not say."""
     name = connection and connection.info.parameter_status("client_encoding")

@@ -43,9 +43,7 @@ class Endpoint:
     websocket: bool = False
 
     @classmethod
-    def parse(
-        cls, url: str, keyword: str, *, websocket: bool = False, secure: bool | None = None
-    ) -> Endpoint:
+    def parse(cls, url: str, keyword: str, *, websocket: bool = False, secure: bool | None = None) -> Endpoint:
         """Take a URL apart.
 
         Args:

@@ -79,6 +79,5 @@ def _widths(text: str) -> list[int]:
 
     # libpq lets marks and format characters, which take no column of their own, count as 1.
     return [
-        2 if east_asian_width(char) in ("W", "F") and category(char) not in ("Mn", "Me", "Cf") else 1
-        for char in text
+        2 if east_asian_width(char) in ("W", "F") and category(char) not in ("Mn", "Me", "Cf") else 1 for char in text
     ]

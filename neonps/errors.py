@@ -152,6 +152,7 @@ def error_from_fields(
     pgresult: Any = None,
     status: int | None = None,
     request_id: str | None = None,
+    login: bool = False,
 ) -> Error:
     """Make the exception for an error that the server has sent.
 
@@ -159,6 +160,7 @@ def error_from_fields(
         fields: its fields by code (PostgreSQL docs 53.8).
         query: the statement, when it was sent along with what failed; it lets the message show the place.
         pgresult, status, request_id: kept with the exception, see `Error`.
+        login: the error has refused a login: then it is an `OperationalError` whatever its SQLSTATE.
     """
     sqlstate = fields.get("C", "")
     cls = (
@@ -167,9 +169,9 @@ def error_from_fields(
         or _pep249_classes.get(sqlstate[:1])
         or DatabaseError
     )
-    return cls(
-        error_text(fields, query), fields=fields, pgresult=pgresult, status=status, request_id=request_id
-    )
+    if login and not issubclass(cls, OperationalError):
+        cls = OperationalError
+    return cls(error_text(fields, query), fields=fields, pgresult=pgresult, status=status, request_id=request_id)
 
 
 def _load() -> dict[str, type[Error]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from re import DOTALL
 from re import compile as re_compile
 
 _SPECIAL = re_compile(rb"(['\\])")
@@ -10,14 +9,16 @@ _SPECIAL = re_compile(rb"(['\\])")
 # In these encodings the second byte of a character can be that of a backslash, which must then be left alone
 # (PostgreSQL docs 23.3.1: none of them can be a server's encoding, because of it). What can be a second byte
 # begins at 0x30: a quote is one even where the character before it is incomplete.
-_TWO_BYTES = re_compile(rb"[\x80-\xff][\x30-\xff]|(['\\])", DOTALL)
-_SHIFT_JIS = re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\])", DOTALL)
+_TWO_BYTES = re_compile(rb"[\x80-\xff][\x30-\xff]|(['\\])")
+_SHIFT_JIS = re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\])")
+# Here a character of two bytes becomes a backslash in the server (and that byte, for Python, is a yen sign).
+_SHIFT_JIS_2004 = re_compile(rb"(?!\x81\x5f)[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\]|\x81\x5f)")
 _SPECIAL_IN = {
     "BIG5": _TWO_BYTES,
     "GB18030": _TWO_BYTES,
     "GBK": _TWO_BYTES,
     "JOHAB": _TWO_BYTES,
-    "SHIFT_JIS_2004": _SHIFT_JIS,
+    "SHIFT_JIS_2004": _SHIFT_JIS_2004,
     "SJIS": _SHIFT_JIS,
     "UHC": _TWO_BYTES,
 }
@@ -35,7 +36,7 @@ def quote_literal(value: bytes, encoding: str | None = None) -> bytes:
     """
     if encoding in _SPECIAL_IN and not value.isascii():
         special = _SPECIAL_IN[encoding]
-        escaped = any(match[1] == b"\\" for match in special.finditer(value))
+        escaped = any(match[1] not in (None, b"'") for match in special.finditer(value))
     else:
         special = _SPECIAL
         escaped = b"\\" in value

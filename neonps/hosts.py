@@ -58,9 +58,7 @@ def find_hosts(options: Options, sslmode: str | None) -> tuple[Host, ...]:
     if "hostaddr" not in options:
         addresses = [""] * len(names)
     if len(names) != len(addresses):
-        raise e.ProgrammingError(
-            f"could not match {len(names)} host names to {len(addresses)} hostaddr values"
-        )
+        raise e.ProgrammingError(f"could not match {len(names)} host names to {len(addresses)} hostaddr values")
     if len(ports) not in (1, len(names)):
         raise e.ProgrammingError(f"could not match {len(ports)} port numbers to {len(names)} hosts")
     if len(ports) == 1:
@@ -103,9 +101,7 @@ def with_passwords(
     entries = read_passfile(path) if path else []
     if not entries:
         return hosts
-    return tuple(
-        replace(host, password=find_password(entries, host.host, host.port, dbname, user)) for host in hosts
-    )
+    return tuple(replace(host, password=find_password(entries, host.host, host.port, dbname, user)) for host in hosts)
 
 
 def tls_for(options: Options, server_hostname: str, alpn: tuple[str, ...] = ()) -> TLS:

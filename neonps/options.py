@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from . import errors as e
-from .conninfo import KEYWORDS, check_keyword, conninfo_to_dict
+from .conninfo import KEYWORDS, check_keyword, conninfo_to_dict, has_surrogates
 
 Value = str | Callable[..., str]
 
@@ -127,10 +127,8 @@ def _checked(keyword: str, value: Any) -> Value:
     # A password can have every character in it: it is always sent with its length, hashed or encoded.
     if "\0" in value or (keyword != "password" and any(ord(c) < 32 or ord(c) == 127 for c in value)):
         raise e.ProgrammingError(f"{keyword}: the value contains a control character")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise e.ProgrammingError(f"{keyword}: the value cannot be encoded in UTF-8") from None
+    if has_surrogates(value):
+        raise e.ProgrammingError(f"{keyword}: the value cannot be encoded in UTF-8")
     return value
 
 

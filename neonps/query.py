@@ -168,9 +168,7 @@ class PostgresQuery:
 
     def _check_params(self, params: Params) -> None:
         if not isinstance(params, (list, tuple, dict, Sequence, Mapping)) or isinstance(params, (str, bytes)):
-            raise TypeError(
-                f"query parameters should be a sequence or a mapping, got {type(params).__name__}"
-            )
+            raise TypeError(f"query parameters should be a sequence or a mapping, got {type(params).__name__}")
 
     def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:
         return (_parse_cached if cached else _parse)(text, self._codec)
@@ -317,19 +315,14 @@ def _by_name(names: tuple[str, ...], count: int, params: Params) -> Sequence[Any
 
 
 def _wrong_count(placeholders: int, passed: int) -> e.ProgrammingError:
-    return e.ProgrammingError(
-        f"the query has {placeholders} placeholders but {passed} parameters were passed"
-    )
+    return e.ProgrammingError(f"the query has {placeholders} placeholders but {passed} parameters were passed")
 
 
 def _wrong_placeholder(text: str, match: re.Match[str]) -> e.ProgrammingError:
     if match[3] == " ":
         return e.ProgrammingError(
-            "incomplete placeholder: '%';"
-            " if you want to use '%' as an operator you can double it up, i.e. use '%%'"
+            "incomplete placeholder: '%'; if you want to use '%' as an operator you can double it up, i.e. use '%%'"
         )
     if match[3] == "(" and (start := _start_of_name.match(text, match.start())):
         return e.ProgrammingError(f"incomplete placeholder: '{start.group()}'")
-    return e.ProgrammingError(
-        f"only '%s', '%b', '%t' are allowed as placeholders, got '{match.group()}'"
-    )
+    return e.ProgrammingError(f"only '%s', '%b', '%t' are allowed as placeholders, got '{match.group()}'")

@@ -63,9 +63,7 @@ def find_route(options: Options, host: str, port: int, *, plain: bool) -> Route:
             " (localhost, 127.0.0.0/8, ::1) or sslmode=disable says that it may be without TLS"
         )
     if endpoint.secure and plain:
-        raise e.ProgrammingError(
-            f"sslmode=disable, but {endpoint.url} is always over TLS: leave sslmode out"
-        )
+        raise e.ProgrammingError(f"sslmode=disable, but {endpoint.url} is always over TLS: leave sslmode out")
     return Route(transport, provider, endpoint)
 
 
@@ -111,4 +109,6 @@ def _gateway(options: Options) -> str:
     url = options.text("gateway") or ""
     if "?" in url:
         raise e.ProgrammingError("gateway: the base URL has a query (?), which is of no use here")
+    if not url.rpartition("://")[2].strip("/"):
+        raise e.ProgrammingError("gateway: the base URL has no host")
     return url.rstrip("/")

@@ -164,7 +164,9 @@ def resolve(
         first = replace(first, tls=tls)
         hosts = (first,)
     elif options.text("channel_binding") == "require":
-        raise e.NotSupportedError("channel_binding=require is not supported with transport=tcp")
+        raise e.NotSupportedError(
+            "channel_binding=require is not supported with transport=tcp; leave it out: TLS is verified in full anyway"
+        )
     if "auth_token" in options and route.transport != "http":
         raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
     require_auth, pipeline_connect = _authentication(options, route)
@@ -253,9 +255,7 @@ def _parse_require_auth(text: str) -> frozenset[str]:
     methods = [method.removeprefix("!") for method in methods]
     for method in methods:
         if method not in AUTH_METHODS:
-            raise e.ProgrammingError(
-                f"invalid require_auth value: it should be a list of {', '.join(AUTH_METHODS)}"
-            )
+            raise e.ProgrammingError(f"invalid require_auth value: it should be a list of {', '.join(AUTH_METHODS)}")
     return frozenset(AUTH_METHODS).difference(methods) if any(negative) else frozenset(methods)
 
 

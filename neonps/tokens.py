@@ -1,4 +1,4 @@
-"""Where the parameters `$1`, `$2`, … of a statement are, by the lexical rules (PostgreSQL docs 4.1)."""
+"""What can be seen in a statement by the lexical rules (PostgreSQL docs 4.1): its parameters and first words."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ _token = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_to_first_words = re.compile(
+    rf"[ \t\n\r\f\v]+|--[^\r\n]*|(?P<comment>/\*)|(?P<bracket>[(;])|(?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)"
+)
 _comment_border = re.compile(r"/\*|\*/")
 
 
@@ -44,6 +47,24 @@ def parameters(statement: str) -> Iterator[Parameter]:
             yield Parameter(match.start(), position, int(match["number"]))
         elif match["comment"] is not None:
             position = _end_of_comment(statement, position)
+
+
+def first_words(statement: str, count: int) -> list[str]:
+    """The first words of a statement, in upper case: `count` of them, or fewer if something else comes earlier.
+
+    Comments do not count, nor do brackets and semicolons in front.
+    """
+    words: list[str] = []
+    position = 0
+    while len(words) < count and (match := _to_first_words.match(statement, position)):
+        position = match.end()
+        if match["word"] is not None:
+            words.append(match["word"].upper())
+        elif match["comment"] is not None:
+            position = _end_of_comment(statement, position)
+        elif words and match["bracket"] is not None:
+            break
+    return words
 
 
 def _end_of_comment(statement: str, position: int) -> int:

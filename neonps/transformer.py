@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", covariant=True)
 
+_TEXT_OID = 25
+
 #: Types with lower oids come with Postgres: their plain name is good everywhere.
 _FIRST_OTHER_OID = 10000
 
@@ -168,7 +170,8 @@ class Transformer:
         """
         dumper = self.get_dumper(obj, PyFormat.TEXT)
         literal = bytes(dumper.quote(obj))
-        if dumper.oid and literal.endswith(b"'"):
+        # Without a cast, a string is text where nothing else is asked for.
+        if dumper.oid and dumper.oid != _TEXT_OID and literal.endswith(b"'"):
             literal += self._cast(dumper.oid)
         return literal
 

@@ -147,9 +147,7 @@ def test_there_is_no_lastrowid(conn: Connection) -> None:
         ("'127.0.0.1'::inet", ("x", 869, None, None, None, None, None)),
     ],
 )
-def test_description(
-    conn: Connection, admin: psycopg.Connection[Any], value: str, expected: tuple[Any, ...]
-) -> None:
+def test_description(conn: Connection, admin: psycopg.Connection[Any], value: str, expected: tuple[Any, ...]) -> None:
     query = f"select {value} as x"
     (column,) = conn.execute(query).description or ()
     assert len(column) == 7
@@ -239,9 +237,7 @@ def test_a_statement_that_fails_leaves_no_result(auto: Connection) -> None:
 
 
 @pytest.mark.parametrize("statement", ["do $$begin end$$", "delete from pg_enum where false", "-- nothing"])
-def test_fetching_from_what_returns_no_rows(
-    auto: Connection, admin: psycopg.Connection[Any], statement: str
-) -> None:
+def test_fetching_from_what_returns_no_rows(auto: Connection, admin: psycopg.Connection[Any], statement: str) -> None:
     cursor, theirs = auto.execute(statement), admin.execute(statement)
     for fetch in ("fetchone", "fetchmany", "fetchall", "__next__"):
         with pytest.raises(neonps.ProgrammingError) as caught:

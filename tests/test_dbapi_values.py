@@ -31,7 +31,7 @@ VALUES = [
     Decimal("1.10"),
     Decimal("NaN"),
     "",
-    "it's \\ \"quoted\" $1 %s %% {x} \t\r\n\x01\x7f",
+    'it\'s \\ "quoted" $1 %s %% {x} \t\r\n\x01\x7f',
     UNICODE,
     b"",
     bytes(range(256)),
@@ -79,7 +79,7 @@ def test_null(conn: Connection, kind: str) -> None:
         ("select 1, 2", [(1, 2)]),
         ("select array[]::int[], '{}'::text[], '[0:1]={3,4}'::int[]", [([], [], [3, 4])]),
         ("select '\"x\"'::jsonb, 'null'::jsonb, '[1, {\"a\": null}]'::json", [("x", None, [1, {"a": None}])]),
-        ("select row(1, 'a b', null)::text", [("(1,\"a b\",)",)]),
+        ("select row(1, 'a b', null)::text", [('(1,"a b",)',)]),
     ],
 )
 def test_results_of_unusual_shape(conn: Connection, query: str, rows: list[tuple[Any, ...]]) -> None:
@@ -164,7 +164,7 @@ def test_statements_and_identifiers_in_unicode(auto: Connection, admin: psycopg.
     auto.execute('create table "tä ☃" ("ключ" text)')
     try:
         auto.execute('insert into "tä ☃" values (%(имя)s)', {"имя": UNICODE})
-        cursor = auto.execute(f"select \"ключ\" as \"🐘\" from \"tä ☃\" where \"ключ\" = '{UNICODE}'")
+        cursor = auto.execute(f'select "ключ" as "🐘" from "tä ☃" where "ключ" = \'{UNICODE}\'')
         assert cursor.fetchall() == [(UNICODE,)]
         assert cursor.description is not None
         assert cursor.description[0].name == "🐘"

@@ -79,7 +79,7 @@ class WebSocket:
             for event in self.protocol.events():
                 if isinstance(event, CloseConnection):
                     self.closed = event
-                    with suppress(OSError):
+                    with suppress(OSError, LocalProtocolError):
                         self.send(event.response())
                 yield event
             data = self.socket.recv(65536)
@@ -434,10 +434,9 @@ def test_pings_are_answered(gateway: Gateway, postgres: EmbeddedPostgres) -> Non
 
 
 @pytest.mark.parametrize("close", [True, False], ids=["closed", "lost"])
-def test_a_client_that_goes_has_its_query_cancelled(
-    bridge: Bridge, session: psycopg.Connection[Any], admin: Any, close: bool
-) -> None:
-    session.execute("create temp table t (a int)")  # so that the session is seen to be gone, and not only its query
+def test_a_client_that_goes_has_its_query_cancelled(bridge: Bridge, dsn: str, admin: Any, close: bool) -> None:
+    session = psycopg.connect(through(bridge, dsn), autocommit=True)
+    pid = session.info.backend_pid
     session.pgconn.send_query(b"select pg_sleep(100), 'lost'")
     wait_for(lambda: active(admin, "'lost'"))
     (there,) = bridge.websockets
@@ -445,7 +444,6 @@ def test_a_client_that_goes_has_its_query_cancelled(
         there.send(CloseConnection(1001))
     else:
         there.socket.shutdown(socket.SHUT_RDWR)
-    pid = session.info.backend_pid
     wait_for(lambda: not admin.execute("select from pg_stat_activity where pid = %s", [pid]).fetchall())
     session.close()
 
@@ -468,7 +466,7 @@ def test_a_gateway_that_stops(postgres: EmbeddedPostgres, dsn: str, admin: Any) 
         connection.pgconn.send_query(b"select pg_sleep(100), 'shut'")
         wait_for(lambda: active(admin, "'shut'"))
         silent = WebSocket(gateway, "/v2")
-    with closing(bridge), connection, closing(silent.socket):
+    with closing(bridge), closing(connection), closing(silent.socket):
         (there,) = bridge.websockets
         wait_for(lambda: there.closed)
         assert there.closed is not None
@@ -580,11 +578,18 @@ def test_postgres_behind_tls_that_is_not_trusted(postgres: EmbeddedPostgres, has
 # The key for cancelling
 
 
-@given(st.lists(st.integers(1, 40)), st.integers(4, 256))
-def test_the_key_is_found_wherever_the_stream_is_cut(cuts: list[int], length: int) -> None:
+@given(st.lists(st.integers(1, 40)), st.integers(4, 256), st.sampled_from([b"", b"N", b"NN"]))
+def test_the_key_is_found_wherever_the_stream_is_cut(cuts: list[int], length: int, refusals: bytes) -> None:
     key = bytes(range(256))[:length]
     body = (1234).to_bytes(4, "big") + key
-    stream = b"R\0\0\0\x08\0\0\0\0" + b"S\0\0\0\x09a\0bc\0" + b"K" + (4 + len(body)).to_bytes(4, "big") + body
+    stream = (
+        refusals
+        + b"R\0\0\0\x08\0\0\0\0N\0\0\0\x08Sx\0\0"
+        + b"S\0\0\0\x09a\0bc\0"
+        + b"K"
+        + (4 + len(body)).to_bytes(4, "big")
+        + body
+    )
     found = CancelKey()
     at = 0
     for cut in (*cuts, len(stream)):
@@ -596,9 +601,10 @@ def test_the_key_is_found_wherever_the_stream_is_cut(cuts: list[int], length: in
 @given(st.binary())
 def test_what_is_not_understood_has_no_key(data: bytes) -> None:
     found = CancelKey()
-    for piece in (b"S", b"\x16\x03\x03\0\x7a" + data, data):
+    for piece in (b"S", b"\x16\x03\x03\0\x7a" + data, *[data or b"x"] * 3, b"x" * 100_000):
         found.watch(piece)
     assert found.request == b""
+    assert found._parser is None  # and so nothing of it is kept
 
 
 def test_terminate_is_what_the_gateway_takes_for_it() -> None:

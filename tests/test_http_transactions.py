@@ -404,6 +404,30 @@ def test_a_write_after_a_read_cannot_share_the_snapshot_either(
     assert numbers() == [1]
 
 
+@pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE])
+@pytest.mark.parametrize(
+    "go_on",
+    [
+        lambda conn: conn.batch([(INSERT, [1])]),
+        lambda conn: conn.transaction().__enter__(),
+        lambda conn: conn.cursor().executemany(INSERT, [(1,)]),
+    ],
+    ids=["batch", "block", "executemany"],
+)
+def test_nor_can_what_is_sent_together(
+    numbers: Numbers, conn: Connection, level: IsolationLevel, go_on: Callable[[Connection], object]
+) -> None:
+    conn.isolation_level = level
+    conn.execute("select 1")
+    with pytest.raises(neonps.NotSupportedError, match="snapshot"):
+        go_on(conn)
+    conn.commit()
+    assert status(conn) == "IDLE"
+    assert numbers() == []
+    conn.batch([(INSERT, [1])])
+    assert numbers() == [1]
+
+
 @pytest.mark.parametrize("level", [None, IsolationLevel.READ_UNCOMMITTED, IsolationLevel.READ_COMMITTED])
 def test_in_other_levels_every_statement_has_a_snapshot_of_its_own_anyway(
     numbers: Numbers, conn: Connection, level: IsolationLevel | None
@@ -420,9 +444,7 @@ def test_in_other_levels_every_statement_has_a_snapshot_of_its_own_anyway(
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
-def test_a_block_is_one_request_at_its_end(
-    numbers: Numbers, relayed: Connect, relay: Relay, autocommit: bool
-) -> None:
+def test_a_block_is_one_request_at_its_end(numbers: Numbers, relayed: Connect, relay: Relay, autocommit: bool) -> None:
     conn = relayed(autocommit=autocommit)
     requests(relay)
     with conn.transaction():
@@ -471,7 +493,7 @@ def test_a_block_that_is_left_by_an_exception_sends_nothing(
 
 def test_a_block_that_fails_applies_nothing(numbers: Numbers, conn: Connection) -> None:
     block = conn.transaction()
-    with pytest.raises(errors.DivisionByZero), block:  # noqa: PT012
+    with pytest.raises(errors.DivisionByZero), block:
         conn.execute(INSERT, [1])
         conn.execute("select 1 / 0")
         conn.execute(INSERT, [2])
@@ -543,18 +565,22 @@ def test_a_block_after_a_read_in_a_level_with_a_snapshot(numbers: Numbers, conn:
 )
 @pytest.mark.parametrize("where", ["autocommit", "transaction", "block", "batch", "executemany"])
 def test_what_needs_a_session(numbers: Numbers, relayed: Connect, relay: Relay, statement: str, where: str) -> None:
+    def block() -> None:
+        with conn.transaction():
+            conn.execute(INSERT, [1])
+            conn.execute(statement)
+
+    ways: dict[str, Callable[[], object]] = {
+        "autocommit": lambda: conn.execute(statement),
+        "transaction": lambda: conn.execute(statement),
+        "block": block,
+        "batch": lambda: conn.batch([(INSERT, [1]), statement]),
+        "executemany": lambda: conn.cursor().executemany(statement, [()]),
+    }
     conn = relayed(autocommit=where != "transaction")
     requests(relay)
     with pytest.raises(neonps.NotSupportedError, match="websocket"):
-        if where == "block":
-            with conn.transaction():
-                conn.execute(statement)
-        elif where == "batch":
-            conn.batch([(INSERT, [1]), statement])
-        elif where == "executemany":
-            conn.cursor().executemany(statement, [()])
-        else:
-            conn.execute(statement)
+        ways[where]()
     assert requests(relay) == []
     assert status(conn) == "IDLE"
     assert numbers() == []
@@ -562,7 +588,14 @@ def test_what_needs_a_session(numbers: Numbers, relayed: Connect, relay: Relay, 
 
 @pytest.mark.parametrize(
     "statement",
-    ["set work_mem = '1MB'", "reset all", "prepare p as select 1", "deallocate all", "discard temp", "/**/ SET a.b = '1'"],
+    [
+        "set work_mem = '1MB'",
+        "reset all",
+        "prepare p as select 1",
+        "deallocate all",
+        "discard temp",
+        "/**/ SET a.b = 1",
+    ],
 )
 def test_what_would_have_no_effect(conn: Connection, auto: Connection, statement: str) -> None:
     with pytest.raises(neonps.NotSupportedError, match="no effect"):

@@ -18,7 +18,7 @@ from neonps.adapt import Transformer
 from neonps.formats import PyFormat
 from neonps.pq import Format
 from neonps.query import PostgresQuery, RawQuery
-from neonps.tokens import Parameter, parameters
+from neonps.tokens import Parameter, first_words, parameters
 
 
 class Composable:
@@ -160,9 +160,7 @@ class TestPlaceholders:
     @settings(deadline=None, max_examples=500)
     @given(
         st.lists(
-            st.sampled_from(
-                ["%", "%%", "%s", "%t", "%b", "%(a)s", "%(b)s", "%(a)t", "%(", ")", "s", " ", "\n", "x"]
-            )
+            st.sampled_from(["%", "%%", "%s", "%t", "%b", "%(a)s", "%(b)s", "%(a)t", "%(", ")", "s", " ", "\n", "x"])
         ).map("".join),
         st.sampled_from([None, [], {}, ["x"], ["x", "y"], {"a": "x"}, {"a": "x", "b": "y"}]),
     )
@@ -255,9 +253,7 @@ class TestDump:
             ("select 1", None, ["x"], "the query has 0 placeholders but 1 parameters were passed"),
         ],
     )
-    def test_do_not_fit(
-        self, query: PostgresQuery, statement: str, first: Any, second: Any, error: str
-    ) -> None:
+    def test_do_not_fit(self, query: PostgresQuery, statement: str, first: Any, second: Any, error: str) -> None:
         query.convert(statement, first)
         with pytest.raises(errors.ProgrammingError, match=error):
             query.dump(second)
@@ -271,9 +267,7 @@ class TestDump:
             ("select %s", ["x"], 1, "got int"),
         ],
     )
-    def test_wrong_class(
-        self, query: PostgresQuery, statement: str, first: Any, second: Any, error: str
-    ) -> None:
+    def test_wrong_class(self, query: PostgresQuery, statement: str, first: Any, second: Any, error: str) -> None:
         query.convert(statement, first)
         with pytest.raises(TypeError, match=error):
             query.dump(second)
@@ -387,9 +381,7 @@ class TestTyped:
             ("select greatest(%s, %s), coalesce(%s, 2), nullif(%s, 1)", [1, 2, 3, 4]),
         ],
     )
-    def test_server_takes_it_as_types(
-        self, oracle: psycopg.Connection[Any], statement: str, params: Any
-    ) -> None:
+    def test_server_takes_it_as_types(self, oracle: psycopg.Connection[Any], statement: str, params: Any) -> None:
         query = PostgresQuery(Transformer(), text_only=True)
         query.convert(statement, params)
         values = [value and bytes(value) for value in query.params or ()]
@@ -401,9 +393,7 @@ class TestTyped:
 
 
 def rows(result: Any) -> list[list[bytes | None]]:
-    return [
-        [result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)
-    ]
+    return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
 
 
 FRAGMENTS = [
@@ -457,9 +447,7 @@ class TestParameters:
 
     @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=8), st.sampled_from([",", "\n,\t"]))
-    def test_server_finds_the_same(
-        self, oracle: psycopg.Connection[Any], fragments: list[str], comma: str
-    ) -> None:
+    def test_server_finds_the_same(self, oracle: psycopg.Connection[Any], fragments: list[str], comma: str) -> None:
         statement = "select " + comma.join(fragments)
         # Every parameter needs a type, and the highest number is all that the server tells.
         found = sorted({parameter.number for parameter in parameters(statement)})
@@ -481,3 +469,26 @@ def test_formats_are_those_of_psycopg() -> None:
     assert [(member.name, member.value) for member in PyFormat] == [
         (member.name, member.value) for member in psycopg.adapt.PyFormat
     ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("select 1", ["SELECT"]),
+        ("prepare transaction 'x'", ["PREPARE", "TRANSACTION"]),
+        ("PREPARE/* a */transaction--\n'x'", ["PREPARE", "TRANSACTION"]),
+        ("  -- a\r\n;; ((Begin;commit", ["BEGIN"]),
+        ("/* a /* b */ commit */ rollback", ["ROLLBACK"]),
+        ("/* commit", []),
+        ("-- commit", []),
+        ("'commit'", []),
+        ('"commit" work', []),
+        ("values(x)", ["VALUES"]),
+        ("", []),
+        ("\u00a0commit", ["\u00a0COMMIT"]),  # no white space for Postgres
+        ("end", ["END"]),
+    ],
+)
+def test_first_words(statement: str, words: list[str]) -> None:
+    assert first_words(statement, 2) == words
+    assert first_words(statement, 1) == words[:1]

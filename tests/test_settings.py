@@ -488,9 +488,7 @@ class TestValues:
         assert settle(conninfo).transport == "tcp"
 
     def test_keepalive(self) -> None:
-        found = settle(
-            keepalives=0, keepalives_idle=1, keepalives_interval="2", keepalives_count=3, tcp_user_timeout=4
-        )
+        found = settle(keepalives=0, keepalives_idle=1, keepalives_interval="2", keepalives_count=3, tcp_user_timeout=4)
         assert found.keepalive == KeepAlive(enabled=False, idle=1, interval=2, count=3, user_timeout=4)
         assert settle().keepalive == KeepAlive()
 
@@ -556,7 +554,10 @@ class TestConnectionString:
             (NEON, "postgresql://u:p@ep-a-1.eu.aws.neon.tech:5432/db"),
             (LOCAL, "postgresql://u:p@localhost:5432/db"),
             ("host=::1 user=u dbname=d", "postgresql://u@[::1]:5432/d"),
-            ("host=h user='a:b@/?' password='é &%' dbname='x/y'", "postgresql://a%3Ab%40%2F%3F:%C3%A9%20%26%25@h:5432/x%2Fy"),
+            (
+                "host=h user='a:b@/?' password='é &%' dbname='x/y'",
+                "postgresql://a%3Ab%40%2F%3F:%C3%A9%20%26%25@h:5432/x%2Fy",
+            ),
             (
                 "host=h user=u dbname=d options='endpoint=x y' application_name=é",
                 "postgresql://u@h:5432/d?options=endpoint%3Dx%20y&application_name=%C3%A9",

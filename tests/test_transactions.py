@@ -105,7 +105,7 @@ def test_read_only(numbers: Numbers, conn: Connection) -> None:
     conn.read_only = True
     assert conn.execute("show transaction_read_only").fetchone() == ("on",)
     conn.rollback()
-    with pytest.raises(errors.ReadOnlySqlTransaction):  # noqa: PT012
+    with pytest.raises(errors.ReadOnlySqlTransaction):
         conn.execute(INSERT, [1])
         conn.commit()
     conn.rollback()
@@ -272,7 +272,7 @@ def test_a_block_that_raises_rolls_back(
 ) -> None:
     conn = connect(autocommit=autocommit)
     block = conn.transaction()
-    with pytest.raises(exception), block:  # noqa: PT012
+    with pytest.raises(exception), block:
         conn.execute(INSERT, [1])
         raise exception
     assert numbers() == []
@@ -285,7 +285,7 @@ def test_a_block_that_raises_rolls_back(
 
 @on_sessions
 def test_a_block_whose_statement_fails_rolls_back(numbers: Numbers, auto: Connection) -> None:
-    with pytest.raises(errors.DivisionByZero), auto.transaction():  # noqa: PT012
+    with pytest.raises(errors.DivisionByZero), auto.transaction():
         auto.execute(INSERT, [1])
         auto.execute("select 1 / 0")
     assert numbers() == []
@@ -359,7 +359,7 @@ def test_a_block_is_used_once(auto: Connection) -> None:
 
 def test_closing_within_a_block(numbers: Numbers, connect: Connect) -> None:
     auto = connect(autocommit=True)
-    with pytest.raises(Surprise), auto.transaction():  # noqa: PT012
+    with pytest.raises(Surprise), auto.transaction():
         auto.execute(INSERT, [1])
         auto.close()
         raise Surprise
@@ -375,7 +375,7 @@ def test_closing_within_a_block(numbers: Numbers, connect: Connect) -> None:
 def test_an_inner_block_is_a_savepoint(numbers: Numbers, auto: Connection) -> None:
     with auto.transaction() as outer:
         auto.execute(INSERT, [1])
-        with pytest.raises(errors.UniqueViolation), auto.transaction() as inner:  # noqa: PT012
+        with pytest.raises(errors.UniqueViolation), auto.transaction() as inner:
             auto.execute(INSERT, [2])
             auto.execute(INSERT, [1])
         assert inner.status is inner.Status.ROLLED_BACK_WITH_ERROR
@@ -435,7 +435,7 @@ def test_names_of_savepoints(numbers: Numbers, auto: Connection) -> None:
     name = 'a "strange" name; --'
     with auto.transaction(), auto.transaction(savepoint_name=name) as block:
         auto.execute(INSERT, [1])
-        with pytest.raises(errors.DivisionByZero), auto.transaction(savepoint_name=name):  # noqa: PT012
+        with pytest.raises(errors.DivisionByZero), auto.transaction(savepoint_name=name):
             auto.execute(INSERT, [2])
             auto.execute("select 1 / 0")
     assert block.savepoint_name == name
@@ -482,7 +482,7 @@ def test_what_a_user_does_to_the_savepoint(numbers: Numbers, auto: Connection) -
     """The block cannot be ended as it should; the outer one still can."""
     with auto.transaction():
         auto.execute(INSERT, [1])
-        with pytest.raises(errors.InvalidSavepointSpecification), auto.transaction("mine"):  # noqa: PT012
+        with pytest.raises(errors.InvalidSavepointSpecification), auto.transaction("mine"):
             auto.execute(INSERT, [2])
             auto.execute("release savepoint mine")
         raise Rollback

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from server_messages import data_row, message, string
 
+import neonps
 from neonps.protocol import backend as b
 from neonps.protocol import frontend as f
 from neonps.protocol.backend import BackendParser, ProtocolError
@@ -240,11 +241,11 @@ def test_malformed_messages_are_protocol_errors(stream: bytes) -> None:
 @pytest.mark.parametrize(
     "damaged", [struct.pack("!Hi", 1, 9) + b"short", struct.pack("!Hi", 1, -9), struct.pack("!H", 2)]
 )
-def test_malformed_rows_are_protocol_errors(damaged: bytes) -> None:
+def test_malformed_rows_are_an_error_that_users_know(damaged: bytes) -> None:
     result = WireResult([FieldDescription("x", 0, 0, 25, -1, -1, 0)])
     stream = message("D", damaged)
     result.append(b.DataRows(stream, 0, len(stream), 1))
-    with pytest.raises(ProtocolError):
+    with pytest.raises(neonps.OperationalError):
         list(result.rows())
 
 

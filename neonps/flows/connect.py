@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .. import errors as e
@@ -32,6 +33,9 @@ from .session import Session
 from .transport import Transport
 
 logger = logging.getLogger("neonps")
+
+#: The SQLSTATE of a server that starts or stops; as in libpq, another host may do better.
+_CANNOT_CONNECT_NOW = "57P03"
 
 
 def open_transport(settings: Settings) -> Flow[Transport]:
@@ -62,7 +66,7 @@ def open_session(settings: Settings) -> Flow[Session]:
             return (yield from _open_session_at(settings.at(host)))
         except e.OperationalError as error:
             failures.append(error)
-            if error.sqlstate is not None:
+            if error.sqlstate not in (None, _CANNOT_CONNECT_NOW):
                 break  # the server was there and has refused; another host would say the same
     if len(failures) == 1:
         raise failures[0]
@@ -76,7 +80,7 @@ def _open_session_at(settings: Settings) -> Flow[Session]:
     try:
         channel = yield from open_channel(settings)
         session = Session(settings, settings.transport, channel, StateMachine())
-        session.canceller = lambda: cancel(settings, session.machine.backend_pid, session.machine.secret_key)
+        session.canceller = partial(cancel, settings)
         login = Login(session)
         yield from login.start()
         while not (login.complete or (settings.lazy and login.waits_for_verdict)):
@@ -91,6 +95,8 @@ def _open_session_at(settings: Settings) -> Flow[Session]:
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
         yield Close()
         raise e.OperationalError(_failed(settings, describe(error))) from None
+    except GeneratorExit:
+        raise
     except BaseException:
         yield Close()
         raise
@@ -117,7 +123,8 @@ def open_channel(settings: Settings) -> Flow[Channel]:
 def cancel(settings: Settings, pid: int, secret_key: bytes) -> Flow[None]:
     """Ask the server, by another connection, to cancel what the session with this key is doing (docs 53.2.8).
 
-    The server does not say whether it has; it closes the connection when it has taken the request.
+    The server does not say whether it has; it closes the connection when it has taken the request. The runner has to
+    be closed in any case.
     """
     try:
         channel = yield from open_channel(settings)
@@ -126,8 +133,6 @@ def cancel(settings: Settings, pid: int, secret_key: bytes) -> Flow[None]:
             pass
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
         raise e.OperationalError(f"the cancel request could not be sent: {describe(error)}") from None
-    finally:
-        yield Close()
 
 
 class Login:
@@ -261,7 +266,7 @@ class Login:
         yield
 
     def _refused(self, event: b.ErrorResponse) -> Flow[None]:
-        raise e.error_from_fields(event.fields)
+        raise e.error_from_fields(event.fields, login=True)
         yield
 
     def _ignore(self, event: BackendMessage) -> Flow[None]:

@@ -6,13 +6,13 @@ sent as one batch. A statement that only reads runs at once, in a read-only tran
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import errors as e
 from ..abc import Params
 from ..isolation import IsolationLevel, TransactionCharacteristics
+from ..percent import encode
 from ..postgres import types
 from ..pq import TransactionStatus
 from ..protocol.backend import ProtocolError
@@ -20,6 +20,7 @@ from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
 from ..settings import Settings
+from ..tokens import first_words
 from .connect import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
 from .transport import Deliver, Query, Transport
@@ -32,13 +33,11 @@ _NEEDS_SESSION = {
     **dict.fromkeys(("SAVEPOINT", "RELEASE"), "a savepoint"),
     **dict.fromkeys(("LISTEN", "UNLISTEN"), "a subscription to notifications"),
     **dict.fromkeys(("DECLARE", "FETCH", "MOVE", "CLOSE"), "a server-side cursor"),
-    "COPY": "COPY",
+    "COPY": "a stream of data",
+    "PREPARE TRANSACTION": "two-phase commit",
 }
 #: These have an effect on the rest of a transaction, and none that outlives it over HTTP.
 _NEEDS_TRANSACTION = frozenset({"SET", "RESET", "PREPARE", "DEALLOCATE", "DISCARD"})
-
-#: The first word of a statement, behind white space, comments and opening brackets.
-_first_word = re.compile(r"(?:\s|\(|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(\w+)", re.DOTALL).match
 
 _REMEDIES = "commit first, or connect with autocommit=True, or use transport='websocket'"
 
@@ -47,6 +46,9 @@ _WRITES = (
     "is on. This one writes: set autocommit=True, or put it into `with conn.transaction():` or `conn.batch(…)`, "
     "or use transport='websocket'."
 )
+
+#: In these all statements of a transaction see the same data.
+_WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 
 _OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
 
@@ -140,9 +142,26 @@ class HttpTransport(Transport):
         self.request_id = response.headers.get("neon-request-id")
         if response.status != 200:
             if query is None:
-                raise error_from_response(response)
-            raise error_from_response(response, query.query.decode(), query.untyped_position)
-        return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
+                raise self._explained(error_from_response(response), token)
+            failure = error_from_response(response, query.query.decode(), query.untyped_position)
+            raise self._explained(failure, token)
+        try:
+            return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
+        except e.OperationalError as error:
+            raise self._explained(error, token) from None
+
+    def _explained(self, error: e.Error, token: str | None) -> e.Error:
+        """The same error; if it is not one of Postgres, with where it comes from and what it means."""
+        if error.sqlstate is not None or error.status is None:
+            return error
+        message = f"{self._endpoint.url}: {error}"
+        # What is quoted can be a page on which a server shows the request that it got.
+        for secret in filter(None, (token, self.settings.password)):
+            message = message.replace(secret, "…").replace(encode(secret), "…")
+        if not self._harmless and not 400 <= error.status < 500:
+            message += f"\n{_OUTCOME_UNKNOWN}"
+        error.args = (message,)
+        return error
 
     def _connection(self) -> Flow[HttpConnection]:
         """The connection that was kept alive, if the server has not closed it meanwhile, or a new one."""
@@ -200,35 +219,43 @@ class HttpTransport(Transport):
 
     def _statement(self, query: Query) -> Statement:
         """The statement as it is sent, once it is clear that it makes sense without a session."""
-        found = _first_word(query.query.decode())
-        word = found[1].upper() if found else ""
-        if word in _NEEDS_SESSION:
-            raise e.NotSupportedError(
-                f"{word} needs {_NEEDS_SESSION[word]}, which cannot exist over HTTP; use transport='websocket' or 'tcp'"
-            )
+        words = first_words(query.query.decode("utf-8", "replace"), 2)
+        word = words[0] if words else ""
+        for name in (word, " ".join(words)):
+            if name in _NEEDS_SESSION:
+                raise e.NotSupportedError(
+                    f"{name} needs {_NEEDS_SESSION[name]}, which cannot exist over HTTP; "
+                    "use transport='websocket' or 'tcp'"
+                )
         if word in _NEEDS_TRANSACTION and self.autocommit and not self._in_block:
             raise e.NotSupportedError(
                 f"{word} would have no effect: over HTTP nothing outlives the request; "
                 "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
             )
         params = [None if value is None else bytes(value).decode() for value in query.params or ()]
+        if len(params) > 65535:
+            raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
         return Statement(query.typed_query(_type_name), params)
 
     def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result] | None]:
         statement = self._statement(query)
         if self.autocommit and not self._in_block:
             return (yield from self._request(statement, None, query))
+        self._check_snapshot()
         if self._in_block or self._kept or not _reads(statement):
             self._kept.append(_Kept([statement], deliver))
             return None
         return (yield from self._read(statement, query))
 
-    def _read(self, statement: Statement, query: Query) -> Flow[list[Result]]:
+    def _check_snapshot(self) -> None:
+        """Refuse to go on after a query if the rest of the transaction would have to see what the query has seen."""
         level = self.characteristics.isolation_level
-        if self._has_read and level in (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE):
+        if self._has_read and not self.autocommit and level in _WITH_SNAPSHOT:
             raise e.NotSupportedError(
-                f"over HTTP two queries cannot share the snapshot that {level.sql} promises; {_REMEDIES}"
+                f"over HTTP what follows a query cannot share the snapshot that {level.sql} promises; {_REMEDIES}"
             )
+
+    def _read(self, statement: Statement, query: Query) -> Flow[list[Result]]:
         try:
             results = yield from self._request([statement], self.characteristics._replace(read_only=True), query)
         except e.ReadOnlySqlTransaction as error:
@@ -248,6 +275,7 @@ class HttpTransport(Transport):
         if not statements:
             return [] if returning else 0
         if not self.autocommit or self._in_block:
+            self._check_snapshot()
             self._kept.append(_Kept(statements, deliver))
             return None
         results = yield from self._request(statements, TransactionCharacteristics())
@@ -259,6 +287,7 @@ class HttpTransport(Transport):
                 "over HTTP a batch is a transaction of its own, and statements of another one wait for commit; "
                 "commit or roll back first, or use transport='websocket' or 'tcp'"
             )
+        self._check_snapshot()
         self._in_block = True
         try:
             statements = [self._statement(query) for query in queries]
@@ -297,6 +326,7 @@ class HttpTransport(Transport):
                 "a transaction inside another one needs a savepoint, which cannot exist over HTTP; "
                 "commit or roll back first, or use transport='websocket' or 'tcp'"
             )
+        self._check_snapshot()
         self._in_block = True
         return True
         yield
@@ -319,8 +349,7 @@ class HttpTransport(Transport):
 
 
 def _reads(statement: Statement) -> bool:
-    found = _first_word(statement.query)
-    return found is not None and found[1].upper() in _READS
+    return not _READS.isdisjoint(first_words(statement.query, 1))
 
 
 def _deliver_nothing(kept: list[_Kept]) -> None:

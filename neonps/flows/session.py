@@ -19,6 +19,7 @@ from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket import WebSocketClosed
 from ..settings import Settings
+from ..tokens import first_words
 from .channel import Channel
 from .requests import Aside, Deadline, DeadlinePassed, Flow
 from .transport import Deliver, Query, Transport
@@ -46,12 +47,13 @@ class Session(Transport):
         self.name = name
         self.channel = channel
         self.machine = machine
-        self.canceller: Callable[[], Flow[None]] | None = None  # cancels this session by another connection
+        self.canceller: Callable[[int, bytes], Flow[None]] | None = None  # cancels the session that has pid and key
         self.before_send: bytes = b""  # a message that was held back, to travel with the next ones
         self.on_login: Callable[[BackendMessage], Flow[bool]] | None = None  # until the login is complete
         self._prefix: list[bytes] = []
         self._waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self._busy = False  # something was sent and is not answered yet
+        self.copying = False  # a COPY is under way, over several calls of the user; see `neonps.flows.copy`
         self._guarded = False  # a call of the user is under way
         self._own = False  # the transaction is one of that call, and must not outlive it
         self._send_error: Exception | None = None
@@ -65,10 +67,10 @@ class Session(Transport):
             return TransactionStatus.UNKNOWN
         if self._prefix:
             return TransactionStatus.INTRANS
-        if self.on_login is not None:
-            return TransactionStatus.IDLE
         if self._busy:  # also when all is answered but for a Sync that was not sent yet
             return TransactionStatus.ACTIVE
+        if self.on_login is not None:
+            return TransactionStatus.IDLE
         return self.machine.transaction_status
 
     def parameter_status(self, name: str) -> str | None:
@@ -94,7 +96,12 @@ class Session(Transport):
             raise e.DataError(str(error)) from None
 
     def _opening(self) -> list[bytes]:
-        """What has to go in front of the next statement, in the same series."""
+        """What has to go in front of the next statement, in the same series.
+
+        Raises:
+            OperationalError: a COPY is under way, so that there can be no next statement.
+        """
+        self._check_not_copying()
         if not self._prefix and not self.autocommit and self.transaction_status is TransactionStatus.IDLE:
             return [self.characteristics.begin]
         return self._prefix
@@ -124,12 +131,13 @@ class Session(Transport):
         reason = ""
         try:
             data = yield from self.channel.receive()
-        except (OSError, ProtocolError) as error:
+        except OSError as error:
             data, reason = b"", str(error)
         if not data:
             reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
             yield from self.abandon()
-            raise e.OperationalError(self._lost(reason))
+            message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
+            raise e.OperationalError(self._with_stake(message))
         self.machine.receive(data)
 
     def next_event(self) -> Flow[BackendMessage]:
@@ -143,19 +151,27 @@ class Session(Transport):
             elif self.on_login is None or not (yield from self.on_login(event)):
                 return event
 
-    def drain(self, collector: Collector) -> Flow[None]:
-        """Give `collector` all that answers what was sent, up to the last ReadyForQuery.
+    def drain(self, collector: Collector, *, stop_at_copy: bool = False) -> Flow[None]:
+        """Give `collector` all that answers what was sent, up to the last ReadyForQuery, or until data can be copied.
+
+        Args:
+            collector: what takes the answers.
+            stop_at_copy: stop where a COPY begins to send data too, not only where it begins to take data.
 
         Raises:
             OperationalError: the connection is lost, or the server ended it.
         """
         machine = self.machine
-        while machine.state is not State.IDLE:
-            collector.handle((yield from self.next_event()))
+        while True:
             if collector.fatal:
                 yield from self._end(collector)
-            if collector.copy and machine.state in COPYING_IN:
+            if collector.copy and (stop_at_copy or machine.state in COPYING_IN):
                 return
+            if machine.needs_sync:  # the opening has failed, so that the server has skipped the query behind it
+                yield from self.send(f.Sync())
+            if machine.state is State.IDLE:
+                break
+            collector.handle((yield from self.next_event()))
         self._busy = False
 
     def _end(self, collector: Collector) -> Flow[None]:
@@ -166,12 +182,11 @@ class Session(Transport):
 
     def abandon(self) -> Flow[None]:
         """Close the connection since it cannot be used any more."""
-        self.broken = not self.closed
-        self.closed = True
+        if not self.closed:
+            self.closed = self.broken = True
         yield from self.channel.close()
 
-    def _lost(self, reason: str) -> str:
-        message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
+    def _with_stake(self, message: str) -> str:
         return f"{message}\n{self._stake}" if self._stake else message
 
     def _exchange(self, data: bytes, collector: Collector) -> Flow[None]:
@@ -190,7 +205,7 @@ class Session(Transport):
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"COPY cannot be used with this method"), f.Sync())
                 yield from self.drain(Collector())
-            raise e.ProgrammingError("COPY cannot be used with this method; use copy() instead")
+            raise e.ProgrammingError(_NO_COPY)
         if collector.error is not None:
             raise collector.error
 
@@ -216,9 +231,9 @@ class Session(Transport):
             ) from None
         except ProtocolError as error:
             yield from self.abandon()
-            raise e.OperationalError(f"the connection was closed because {error}") from None
+            raise e.OperationalError(self._with_stake(f"the connection was closed because {error}")) from None
         except Exception:
-            if self._busy and not self.closed:
+            if self._busy and not self.copying and not self.closed:
                 yield from self.abandon()  # something unforeseen has left an exchange half done
             raise
         except GeneratorExit:
@@ -236,24 +251,33 @@ class Session(Transport):
             yield from self.abandon()
             return f"the connection was closed. {self._stake}".rstrip()
         if not self._busy:
+            if self._own:
+                self._prefix = []
             return "nothing was running"
-        assert self.canceller is not None
         collector = Collector(keep=False)
         try:
-            yield Aside(self.canceller(), _CANCEL_TIMEOUT)
+            if self.machine.state not in COPYING_IN:
+                yield from self.cancel_query()
             yield Deadline(_CANCEL_TIMEOUT)
-            if self.machine.needs_sync:
-                yield from self.send(f.Sync())
+            self.copying = False
+            if self.machine.state in COPYING_IN:
+                yield from self.send(f.CopyFail(b"cancelled"))
             yield from self.drain(collector)
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"), f.Sync())
                 yield from self.drain(collector)
             if self._own:
                 yield from self.rollback()
-        except BaseException as error:
+        except (Exception, DeadlinePassed) as error:
             logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
             return f"the connection was closed, since it could not be cancelled. {self._stake}".rstrip()
+        except GeneratorExit:
+            self.closed = self.broken = True
+            raise
+        except BaseException:  # interrupted once more
+            yield from self.abandon()
+            raise
         if collector.error is not None:
             return "it was cancelled"
         return "it had been completed before it could be cancelled"
@@ -272,13 +296,29 @@ class Session(Transport):
                 f.Sync(),
             )
         else:
-            # The simple protocol takes several statements at once. It does not end the series of the opening.
-            messages = (f.Query(query.query), f.Sync()) if opening else (f.Query(query.query),)
+            messages = (f.Query(query.query),)  # takes several statements at once
         self._stake = _STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
         collector = Collector(query.query)
         yield from self._exchange(self._encode_opened(*messages), collector)
         collector.drop(opening)
         return collector.results
+
+    def start_copy(self, query: bytes, collector: Collector) -> Flow[None]:
+        """Send a COPY statement and read until its data can flow; `collector.copy` is None if it is no COPY."""
+        opening = len(self._opening())
+        self._stake = _STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        yield from self._write(self._encode_opened(f.Query(query)))
+        yield from self.drain(collector, stop_at_copy=True)
+        collector.drop(opening)
+
+    def _check_not_copying(self) -> None:
+        if self.copying:
+            raise e.OperationalError("another command is already in progress: a COPY that has to be finished first")
+
+    def cancel_query(self) -> Flow[None]:
+        """Have the server cancel what it is doing, by another connection."""
+        assert self.canceller is not None
+        yield Aside(self.canceller(self.machine.backend_pid, self.machine.secret_key), _CANCEL_TIMEOUT)
 
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
@@ -296,8 +336,10 @@ class Session(Transport):
                 self._prefix = [] if own else self._prefix
                 return [] if returning else 0
             data = self._encode_opened(*rest, *_series(closing if collector.error is None else ()), f.Sync())
+        except ProtocolError:
+            raise
         except Exception:  # a mistake in the parameters; what was sent before it has an end all the same
-            if self._busy:
+            if self._busy and not self.closed:
                 yield from self.send(f.Sync())
                 yield from self.drain(collector)
             if own:
@@ -322,6 +364,7 @@ class Session(Transport):
         for each in params:
             query.dump(each)
             if query.types != types or types is None:
+                _refuse_copy(query)
                 types = query.types or ()
                 messages.append(f.Parse(b"", query.query, types))
             values = query.params or ()
@@ -334,18 +377,18 @@ class Session(Transport):
                 size = 0
                 yield from self._write(self._encode_opened(*messages))
                 messages.clear()
-                yield from self._take_arrived(collector)
+                yield from self.take_arrived(collector)
                 if collector.error is not None:
                     break
         return messages
 
-    def _take_arrived(self, collector: Collector) -> Flow[None]:
+    def take_arrived(self, collector: Collector) -> Flow[None]:
         """Give `collector` what has arrived already, so that it does not pile up while much is sent."""
         if self.on_login is not None:
             return
         try:
             data = yield from self.channel.poll()
-        except (OSError, ProtocolError) as error:
+        except OSError as error:
             self._send_error = error  # `receive` will tell
             return
         self.machine.receive(data or b"")
@@ -365,6 +408,7 @@ class Session(Transport):
         closing = [_COMMIT] if own else []
         messages: list[FrontendMessage] = []
         for query in queries:
+            _refuse_copy(query)
             messages += (
                 f.Parse(b"", query.query, query.types or ()),
                 f.Bind(b"", b"", query.params or (), query.formats or (), (0,)),
@@ -386,6 +430,7 @@ class Session(Transport):
 
     def _command(self, *statements: bytes) -> Flow[None]:
         """Run statements of the driver's own."""
+        self._check_not_copying()
         yield from self._exchange(self._encode(*_series(statements), f.Sync()), Collector())
 
     def commit(self) -> Flow[None]:
@@ -407,11 +452,11 @@ class Session(Transport):
 
     def enter_block(self, savepoint: str) -> Flow[bool]:
         outer = self.transaction_status is TransactionStatus.IDLE
+        statement = b"SAVEPOINT " + _identifier(savepoint)
         if outer:
             self._prefix.append(self.characteristics.begin)
             if not savepoint:
                 return True
-        statement = b"SAVEPOINT " + _identifier(savepoint)
         if self.transaction_status is TransactionStatus.INERROR:
             yield from self._command(statement)  # fails, and that must be heard of now
         self._prefix.append(statement)
@@ -432,7 +477,7 @@ class Session(Transport):
         assert self.canceller is not None
         try:
             yield Deadline(timeout)
-            yield from self.canceller()
+            yield from self.canceller(self.machine.backend_pid, self.machine.secret_key)
         except DeadlinePassed:
             raise e.CancellationTimeout("cancellation timeout expired") from None
 
@@ -454,6 +499,15 @@ _STATEMENT_AT_STAKE = {
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
+
+
+_NO_COPY = "COPY cannot be used with this method; use copy() instead"
+
+
+def _refuse_copy(query: Query) -> None:
+    """Refuse a COPY behind which more is to be sent: a server that wants data instead ends the session."""
+    if first_words(query.query.decode("utf-8", "replace"), 1) == ["COPY"]:
+        raise e.ProgrammingError(_NO_COPY)
 
 
 def _series(statements: Iterable[bytes]) -> tuple[FrontendMessage, ...]:

@@ -184,7 +184,7 @@ class Gateway:
             HTTPError: an error is the answer.
         """
         tunnel = Tunnel(http, request)
-        address = dict(parse_qsl(request.query)).get("address")
+        address = dict(parse_qsl(request.query, keep_blank_values=True)).get("address")
         if address is None and request.path == "/v1":
             raise HTTPError(400, {"msg": "the URL does not say where to go: /v1?address=HOST:PORT"})
         await tunnel.run(await self.upstream.open(address), headers)

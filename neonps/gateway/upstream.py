@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,9 @@ from .sqlhttp import Batch, Login, bad_request, postgres_error
 
 #: Seconds that it may take to reach Postgres, or to have it take a cancel request.
 CONNECT_TIMEOUT = 10.0
+
+#: Seconds that Postgres may take to take the last bytes of a stream.
+CLOSE_TIMEOUT = 2.0
 
 #: What the flow of a login says (as libpq does) when the server wants a password and there is none.
 NO_PASSWORD = "no password supplied"
@@ -51,18 +55,23 @@ class Stream:
         Raises:
             OSError, ProtocolError: there is no way to it.
         """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport: asyncio.Transport
         host = settings.hostaddr or settings.host
         if address := unix_address(host, settings.port):
-            reader, writer = await asyncio.open_unix_connection(address)
+            transport, _ = await loop.create_unix_connection(lambda: protocol, address)
         else:
-            reader, writer = await asyncio.open_connection(host, settings.port)
+            transport, _ = await loop.create_connection(lambda: protocol, host, settings.port)
         if settings.tls is not None:
             try:
-                reader, writer = await secure(reader, writer, settings.tls)
+                reader, protocol, transport = await secure(reader, transport, settings.tls)
             except BaseException:
-                writer.transport.abort()
+                transport.abort()
                 raise
-        return cls(settings, reader, writer)
+        # Only now: a writer that is dropped takes its transport with it.
+        return cls(settings, reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def cancel(self, request: bytes) -> None:
         """Send a CancelRequest to the same server, on a connection of its own. Never fails."""
@@ -75,36 +84,39 @@ class Stream:
             stream.writer.write(request)
             await stream.reader.read()  # the server closes when it has seen to it (PostgreSQL docs 53.2.8)
         finally:
-            stream.close()
+            await stream.close()
 
-    def close(self) -> None:
-        """Close the connection."""
+    async def close(self) -> None:
+        """Send what is left to send, as far as the server takes it, and close the connection. Never fails."""
         self.writer.close()
+        try:
+            await asyncio.wait_for(self.writer.wait_closed(), CLOSE_TIMEOUT)
+        except (OSError, asyncio.TimeoutError):
+            self.writer.transport.abort()
 
 
 async def secure(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: TLS
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Begin TLS on a new connection to Postgres (PostgreSQL docs 53.2.10), and give its two directions.
+    reader: asyncio.StreamReader, transport: asyncio.Transport, tls: TLS
+) -> tuple[asyncio.StreamReader, asyncio.StreamReaderProtocol, asyncio.Transport]:
+    """Begin TLS on a new connection to Postgres (PostgreSQL docs 53.2.10); gives what takes the place of it.
 
     Raises:
-        OSError, ProtocolError: the server does not want it, or is not whom it should be.
+        OSError, ProtocolError: the server does not want it, or is not the one that it should be.
     """
-    writer.write(f.SSLRequest().encode())
+    transport.write(f.SSLRequest().encode())
     if await reader.read(1) != b"S":
         raise ProtocolError("the server does not support TLS, which is required")
-    loop = asyncio.get_running_loop()
     secure_reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(secure_reader)
     try:
-        transport = await loop.start_tls(
-            writer.transport, protocol, ssl_context(tls), server_hostname=tls.server_hostname
+        secured = await asyncio.get_running_loop().start_tls(
+            transport, protocol, ssl_context(tls), server_hostname=tls.server_hostname
         )
     except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
         raise failure(error) from None
-    assert transport is not None
-    protocol.connection_made(transport)
-    return secure_reader, asyncio.StreamWriter(transport, protocol, secure_reader, loop)
+    assert secured is not None
+    protocol.connection_made(secured)
+    return secure_reader, protocol, secured
 
 
 class Upstream:
@@ -150,7 +162,10 @@ class Upstream:
             except asyncio.TimeoutError:
                 reasons.append(f"{settings.where} does not answer")
             except (OSError, ProtocolError) as error:
-                reasons.append(f"connection to {settings.where} failed: {describe(error)}")
+                # asyncio puts the address into the message, instead of what is wrong.
+                number = getattr(error, "errno", None)
+                reason = os.strerror(number) if number else describe(error)
+                reasons.append(f"connection to {settings.where} failed: {reason}")
         raise HTTPError(503, {"msg": f"Postgres cannot be reached: {'; '.join(reasons)}"})
 
     async def run(self, login: Login, batch: Batch, max_size: int) -> str:

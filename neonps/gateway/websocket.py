@@ -31,7 +31,11 @@ GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
 INTERNAL_ERROR = 1011
 
+#: How long a login can get, in bytes; what is longer is none that we can read.
+MAX_BEGIN = 65536
+
 _TERMINATE = Terminate().encode()
+_N = ord("N")
 
 
 class CancelKey:
@@ -44,14 +48,27 @@ class CancelKey:
     def __init__(self) -> None:
         self.request = b""
         self._parser: BackendParser | None = BackendParser()
+        self._begin = b""
 
     def watch(self, data: bytes) -> None:
         """Look at what the server has sent."""
         if self._parser is None:
             return
+        if not self._parser.pending:
+            # A client may have asked for TLS or GSSAPI first. Both are refused by an N, which no message follows
+            # that begins with NUL, as the length of a notice does.
+            data = self._begin + data
+            while data[0] == _N and data[1:2] > b"\0":
+                data = data[1:]
+            self._begin = data if data == b"N" else b""
+            if self._begin:
+                return
         self._parser.feed(data)
+        if self._parser.pending > MAX_BEGIN:
+            self._parser = None
+            return
         try:
-            while message := self._parser.next_message():
+            while (message := self._parser.next_message()) is not None:
                 if isinstance(message, BackendKeyData):
                     self.request = CancelRequest(*message).encode()
                 if isinstance(message, (BackendKeyData, ReadyForQuery)):
@@ -106,7 +123,7 @@ class Tunnel:
             await asyncio.gather(*tasks, return_exceptions=True)
             if not self._postgres_ended and not self._terminated and key.request:
                 await postgres.cancel(key.request)
-            postgres.close()
+            await postgres.close()
             await self._close()
 
     async def _carry_up(self, postgres: Stream) -> None:

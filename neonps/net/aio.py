@@ -44,7 +44,7 @@ class _Stream(asyncio.Protocol):
         self.error: Exception | None = None
         self.sending = False
         self._paused = False
-        self._full = False
+        self.full = False
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,14 +67,14 @@ class _Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
         self.error = exc
-        self._full = False
+        self.full = False
         self.wake()
 
     def pause_writing(self) -> None:
-        self._full = True
+        self.full = True
 
     def resume_writing(self) -> None:
-        self._full = False
+        self.full = False
         self.wake()
 
     def wake(self) -> None:
@@ -106,7 +106,7 @@ class _Stream(asyncio.Protocol):
         self.sending = True
         self.resume_reading()
         try:
-            while self._full:
+            while self.full:
                 await self.wait()
         finally:
             self.sending = False
@@ -145,7 +145,8 @@ class AsyncRunner:
         """Close the connection, if one is open."""
         stream, self._stream = self._stream, None
         if stream is not None and stream.transport is not None:
-            stream.transport.abort() if stream.error else stream.transport.close()
+            # Closing waits, for ever if need be, until all is sent; who has stopped to listen gets no more.
+            stream.transport.abort() if stream.error or stream.full else stream.transport.close()
 
     # One method per request
 
@@ -216,7 +217,8 @@ class AsyncRunner:
         if stream.transport.is_closing():
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         stream.transport.write(request.data)
-        await self._within(stream.drain())
+        if stream.full:
+            await self._within(stream.drain())
 
     async def _receive(self, request: Receive) -> bytes:
         stream = self._opened()
@@ -247,7 +249,10 @@ class AsyncRunner:
     async def _aside(self, request: Aside) -> Any:
         runner = AsyncRunner()
         runner._deadline = asyncio.get_running_loop().time() + request.timeout
-        return await runner.run(request.flow)
+        try:
+            return await runner.run(request.flow)
+        finally:
+            runner.close()
 
     # Waiting
 

@@ -32,6 +32,8 @@ from .tls import failure, ssl_context
 T = TypeVar("T")
 
 _RECEIVE_SIZE = 1 << 18
+#: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
+_LONGEST_WAIT = 2_000_000.0
 
 
 class BlockingRunner:
@@ -62,7 +64,8 @@ class BlockingRunner:
             result: T = stop.value
             return result
         finally:
-            if flow.gi_frame is not None:  # interrupted between two requests, so that the flow does not hear of it
+            # Interrupted between two requests, so that the flow does not hear of it.
+            if getattr(flow, "gi_frame", None) is not None:
                 flow.close()
                 self.close()
 
@@ -181,8 +184,8 @@ class BlockingRunner:
 
     def _poll(self, request: Poll) -> bytes | None:
         sock = self._opened()
-        while not self._ended and self._read(sock):
-            pass
+        if not self._ended:
+            self._read(sock)
         return self._take_arrived() if self._arrived or self._ended else None
 
     def _take_arrived(self) -> bytes:
@@ -198,7 +201,10 @@ class BlockingRunner:
     def _aside(self, request: Aside) -> Any:
         runner = BlockingRunner()
         runner._deadline = time.monotonic() + request.timeout
-        return runner.run(request.flow)
+        try:
+            return runner.run(request.flow)
+        finally:
+            runner.close()
 
     # Waiting
 
@@ -233,7 +239,7 @@ class BlockingRunner:
                 self._wait(self._opened(), write=True)
 
     def _remaining(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        return None if self._deadline is None else min(max(0.0, self._deadline - time.monotonic()), _LONGEST_WAIT)
 
     def _wait(self, sock: socket.socket, *, read: bool = False, write: bool = False) -> bool:
         """Wait until `sock` can be read or written; True if it can be read.
@@ -251,10 +257,11 @@ class BlockingRunner:
             if not events:
                 raise DeadlinePassed
             return bool(events[0][1] & ~select.POLLOUT)
-        readable, writable, _ = select.select([sock] * read, [sock] * write, [sock] * write, self._remaining())
-        if not readable and not writable:
+        # Windows reports a connection that was refused as an exceptional condition.
+        found = select.select([sock] * read, [sock] * write, [sock] * write, self._remaining())
+        if not any(found):
             raise DeadlinePassed
-        return bool(readable)
+        return bool(found[0])
 
 
 _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {

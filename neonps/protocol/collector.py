@@ -23,7 +23,6 @@ class Collector:
         error: the first error, or None.
         fatal: the server ends the session after the error.
         copy: the CopyInResponse or CopyOutResponse that the last statement has answered, if it did.
-
         rowcount: how many rows the statements say they have touched, when results are not kept.
 
     Args:

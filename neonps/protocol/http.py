@@ -27,11 +27,7 @@ class Response(NamedTuple):
 
 
 class HttpConnection:
-    """Turns requests into bytes, and bytes into responses, one after the other.
-
-    Attributes:
-        answering: some of the response that is due has arrived.
-    """
+    """Turns requests into bytes, and bytes into responses, one after the other."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -39,12 +35,13 @@ class HttpConnection:
         self._head: h11.Response | None = None
         self._body: list[bytes] = []
         self._body_size = 0
-        self.answering = False
 
     @property
     def reusable(self) -> bool:
         """Whether another request can be sent on this connection."""
-        return self._h11.our_state is h11.IDLE and self._h11.their_state is h11.IDLE
+        idle = self._h11.our_state is h11.IDLE and self._h11.their_state is h11.IDLE
+        # What came behind a response answers nothing, and must not be taken for the answer to what is asked next.
+        return idle and not self._h11.trailing_data[0]
 
     def request(self, method: str, headers: Mapping[str, str], body: bytes) -> bytes:
         """The bytes of a request to the endpoint.
@@ -59,7 +56,6 @@ class HttpConnection:
             ("Content-Length", str(len(body))),
             *headers.items(),
         ]
-        self.answering = False
         try:
             request = h11.Request(method=method, target=self._endpoint.target, headers=lines)
             head = self._h11.send(request) or b""
@@ -74,7 +70,6 @@ class HttpConnection:
         Raises:
             ProtocolError: this is not HTTP, or the response was cut off.
         """
-        self.answering = self.answering or bool(data)
         try:
             self._h11.receive_data(data)
             while True:

@@ -230,11 +230,6 @@ class StateMachine:
         """Whether extended-query messages were sent, and no Sync after them."""
         return self._skipping or (bool(self._due) and self._due[-1] in EXTENDED)
 
-    @property
-    def unread(self) -> int:
-        """How many received bytes have not become events yet."""
-        return self._parser.pending
-
     def next_event(self) -> BackendMessage | None:
         """The server's next message, or None until more is received.
 

@@ -101,26 +101,33 @@ def parse_answer(response: Response, expected: int | None) -> list[Result]:
 
 
 def _result(answer: dict[str, Any]) -> Result:
-    fields = [
-        FieldDescription(
-            f["name"],
-            f.get("tableID") or 0,
-            f.get("columnID") or 0,
-            f["dataTypeID"],
-            f.get("dataTypeSize", -1),
-            f.get("dataTypeModifier", -1),
-            0,
-        )
-        for f in answer["fields"]
-    ]
+    fields = [_field(field) for field in answer["fields"]]
     command = answer.get("command") or ""
     count = answer.get("rowCount")
     rows: list[RawRow] = [_raw_row(row, len(fields)) for row in answer["rows"]]
+    if type(command) is not str or (count is not None and type(count) is not int):
+        raise MalformedAnswer("the command or its rowCount is malformed")
     if not command:
         return Result(ExecStatus.EMPTY_QUERY)
     if not fields and not rows:
         return Result(ExecStatus.COMMAND_OK, None, _command_tag(command, count))
     return ListResult(ExecStatus.TUPLES_OK, fields, _command_tag(command, count), rows)
+
+
+def _field(field: dict[str, Any]) -> FieldDescription:
+    description = FieldDescription(
+        field["name"],
+        field.get("tableID") or 0,
+        field.get("columnID") or 0,
+        field["dataTypeID"],
+        field.get("dataTypeSize", -1),
+        field.get("dataTypeModifier", -1),
+        0,
+    )
+    name, *numbers = description
+    if type(name) is not str or any(type(number) is not int for number in numbers):
+        raise MalformedAnswer("the description of a column is malformed")
+    return description
 
 
 def _raw_row(row: list[str | None], width: int) -> RawRow:
@@ -204,7 +211,8 @@ def error_from_response(
     if fields is not None:
         if locate is not None and fields.get("P", "").isdecimal():
             fields["P"] = str(locate(int(fields["P"])))
-        error = e.error_from_fields(fields, query)
+        # A request is a login too. What ends a session otherwise is an OperationalError anyway.
+        error = e.error_from_fields(fields, query, login=fields["V"] == "FATAL")
         if request_id and hasattr(error, "add_note"):
             error.add_note(f"request id: {request_id}")
         return _with_origin(error, response.status, request_id)
@@ -234,8 +242,18 @@ def _excerpt(response: Response) -> str:
     text = response.body[:4096].decode("utf-8", "replace")
     text = re.sub(r"<(style|script|title|head)\b.*?</\1>|<[^>]*>|\s+", " ", text, flags=re.DOTALL | re.IGNORECASE)
     text = " ".join(text.split())[:200]
-    reason = response.reason or "no reason given"
+    reason = response.reason or _reason(response.status)
     return f"the server answers {reason!r}: {text}" if text else f"the server answers {reason!r}"
+
+
+def _reason(status: int) -> str:
+    """What a status means, where the server has not said it."""
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"status {status}"
 
 
 def _with_origin(error: e.Error, status: int, request_id: str | None) -> e.Error:

@@ -138,6 +138,8 @@ class WebSocketTunnel:
                 else:
                     self._handle(event)
         except RemoteProtocolError as e:
+            if self._refusal:
+                self._refuse()  # its body is cut off; its status says enough
             what = "WebSocket" if self.is_open else "WebSocket handshake"
             raise ProtocolError(f"the server broke the {what} protocol: {e}") from None
         if not data:

@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from struct import Struct
 
+from ..errors import OperationalError
 from ..pq import ExecStatus
-from .backend import DataRows, ProtocolError
+from .backend import DataRows
 from .result import FieldDescription, RawRow, Result
 
 _row_head = Struct("!iH").unpack_from
@@ -66,7 +67,7 @@ class WireResult(Result):
         values: list[bytes | None] = []
         for _ in range(count):
             if position + 4 > end:
-                raise ProtocolError("the server has sent a malformed DataRow message")
+                raise OperationalError("the server has sent a malformed DataRow message")
             length = _length_at(data, position)[0]
             position += 4
             if length == -1:
@@ -75,5 +76,5 @@ class WireResult(Result):
                 values.append(data[position : position + length])
                 position += length
         if position != end or count != self.nfields:
-            raise ProtocolError("the server has sent a malformed DataRow message")
+            raise OperationalError("the server has sent a malformed DataRow message")
         return values

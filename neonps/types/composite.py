@@ -241,7 +241,7 @@ def _refuse(obj: Any, info: CompositeInfo) -> Sequence[Any]:
 
 def _named_tuple(info: CompositeInfo) -> type[Any]:
     names = [_identifier(name) for name in info.field_names]
-    return namedtuple(_identifier(info.name), names, rename=True, module=__name__)  # type: ignore[misc]
+    return namedtuple(_identifier(info.name), names, rename=True, module=__name__)
 
 
 def _identifier(name: str) -> str:

@@ -105,14 +105,13 @@ def register_enum(
     """
     if not info:
         raise TypeError("no info passed. Is the requested enum available?")
-    python_enum: type[Enum] = enum or Enum(info.name.title(), info.labels, module=__name__)
+    python_enum: Any = enum or Enum(info.name.title(), info.labels, module=__name__)
     info.enum = python_enum
     info.register(context)
 
     pairs = list(mapping.items() if isinstance(mapping, Mapping) else mapping or ())
     members: dict[str, Any] = {member.name: member for member in python_enum if member not in dict(pairs)}
     members.update((label, member) for member, label in pairs)
-    members = {label: member for label, member in members.items() if label in info.labels}
 
     adapters = adapters_of(context)
     attributes = {"enum": python_enum, "members": members, "__module__": __name__}

@@ -1,0 +1,104 @@
+"""COPY in a session: the stream of data in either direction (PostgreSQL docs 53.2.6)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from .. import errors as e
+from ..abc import Buffer
+from ..protocol import backend as b
+from ..protocol import frontend as f
+from ..protocol.collector import Collector
+from ..protocol.frontend import FrontendMessage
+from ..protocol.result import Result
+from ..protocol.session import COPYING_IN
+from .requests import Flow
+from .session import Session
+
+_NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
+
+
+class CopyStream:
+    """A COPY that is under way. Its methods are flows; `finish` has to be the last of them.
+
+    Attributes:
+        reading: the data come from the server (COPY TO STDOUT); otherwise they go there.
+        binary: they are in binary format.
+        finished: the server has ended the COPY, well or not.
+    """
+
+    def __init__(self, session: Session, query: bytes) -> None:
+        self._session = session
+        self._query = query
+        self._collector = Collector(query)
+        self.reading = False
+        self.binary = False
+        self.finished = False
+
+    def start(self) -> Flow[None]:
+        """Send the statement and wait until the data can flow.
+
+        Raises:
+            ProgrammingError: the statement is no COPY with STDIN or STDOUT.
+            Error: the server has answered with an error.
+        """
+        session, collector = self._session, self._collector
+        yield from session.start_copy(self._query, collector)
+        if collector.error is not None:
+            raise collector.error
+        response, collector.copy = collector.copy, None
+        if response is None:
+            raise e.ProgrammingError(_NOT_A_COPY)
+        session.copying = True
+        self.reading = isinstance(response, b.CopyOutResponse)
+        self.binary = response.format == 1
+
+    def read(self) -> Flow[bytes | None]:
+        """The next piece of data; None after the last.
+
+        Raises:
+            Error: the server has ended the COPY with an error.
+        """
+        while not self.finished:
+            event = yield from self._session.next_event()
+            if isinstance(event, b.CopyData):
+                return event.data
+            self._collector.handle(event)
+            yield from self._end()  # the data have ended, or an error has ended them
+        return None
+
+    def write(self, data: Buffer) -> Flow[None]:
+        """Send a piece of data. If the server has failed meanwhile, `finish` tells."""
+        if self.finished or self._session.machine.state not in COPYING_IN:
+            return
+        yield from self._session.send(f.CopyData(data))
+        yield from self._session.take_arrived(self._collector)
+
+    def finish(self, failure: str | None = None) -> Flow[Result | None]:
+        """End the COPY, with `failure` as the reason if the data were not complete, and give its outcome.
+
+        Raises:
+            Error: what the server has answered.
+        """
+        if not self.finished:
+            if self._session.machine.state in COPYING_IN:
+                last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(failure.encode())
+                yield from self._session.send(last)
+            elif self.reading:
+                yield from self._stop_reading()
+                return None
+            yield from self._end()
+        return self._collector.results[-1] if self._collector.results else None
+
+    def _stop_reading(self) -> Flow[None]:
+        """Have the server stop to send what nobody wants."""
+        yield from self._session.cancel_query()
+        with suppress(e.QueryCanceled):
+            yield from self._end()
+
+    def _end(self) -> Flow[None]:
+        self.finished = True
+        self._session.copying = False
+        yield from self._session.drain(self._collector)
+        if self._collector.error is not None:
+            raise self._collector.error

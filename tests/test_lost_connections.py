@@ -1,0 +1,530 @@
+"""Connections that are lost, closed, timed out, cancelled or interrupted, over real sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from gateway_client import active, running, wait_for
+from relay import Relay
+from transports import Connect, Connection, Numbers, on_sessions, over_http, over_websocket, through_gateway
+
+import neonps
+from neonps import errors
+from neonps.gateway import Gateway, Upstream
+
+Admin = psycopg.Connection[Any]
+
+INSERT = "insert into numbers values (%s)"
+
+
+def status(conn: Connection) -> str:
+    return conn.info.transaction_status.name
+
+
+def kill(admin: Admin, conn: Connection) -> None:
+    admin.execute("select pg_terminate_backend(%s, 10000)", [conn.info.backend_pid])
+
+
+def check_lost(conn: Connection) -> None:
+    """A connection that was lost says so, to whatever is tried with it, and can be closed."""
+    assert conn.closed
+    assert conn.broken
+    assert status(conn) == "UNKNOWN"
+    for use in (lambda: conn.execute("select 1"), conn.commit, conn.rollback, conn.cursor, conn.cancel):
+        with pytest.raises(neonps.OperationalError, match="the connection is lost"):
+            use()
+    assert "[BAD]" in repr(conn)
+    conn.close()
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that is in no other statement."""
+    return f"mark_{uuid4().hex}"
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[..., Future[Any]]]:
+    """Runs a function in another thread."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool.submit
+
+
+@pytest.fixture
+def slow_commit(numbers: Numbers, admin: Admin, mark: str) -> Iterator[str]:
+    """Makes every commit that has put something into `numbers` wait; gives what it waits for."""
+    admin.execute(
+        f"create function {mark}() returns trigger language plpgsql as "
+        f"$$begin perform pg_advisory_xact_lock(hashtext('{mark}')); return null; end$$"
+    )
+    admin.execute(
+        f"create constraint trigger {mark} after insert on numbers deferrable initially deferred "
+        f"for each row execute function {mark}()"
+    )
+    admin.execute("select pg_advisory_lock(hashtext(%s))", [mark])
+    yield mark
+    admin.execute("select pg_advisory_unlock_all()")
+    admin.execute(f"drop function {mark} cascade")
+
+
+def waits_for_lock(admin: Admin) -> bool:
+    row = admin.execute("select count(*) from pg_stat_activity where wait_event_type = 'Lock'").fetchone()
+    return row is not None and row[0] > 0
+
+
+# The backend is killed
+
+
+@on_sessions
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_backend_that_is_killed_while_idle(connect: Connect, admin: Admin, autocommit: bool) -> None:
+    conn = connect(autocommit=autocommit)
+    conn.execute("select 1")
+    kill(admin, conn)
+    with pytest.raises(errors.AdminShutdown, match="terminating connection due to administrator command") as caught:
+        conn.execute("select 2")
+    assert isinstance(caught.value, neonps.OperationalError)
+    assert caught.value.sqlstate == "57P01"
+    check_lost(conn)
+
+
+@on_sessions
+def test_a_backend_that_is_killed_while_idle_is_noticed_by_commit(connect: Connect, admin: Admin) -> None:
+    conn = connect()
+    conn.execute("select 1")
+    kill(admin, conn)
+    with pytest.raises(errors.AdminShutdown):
+        conn.commit()
+    check_lost(conn)
+
+
+@on_sessions
+def test_closing_when_the_backend_was_killed(connect: Connect, admin: Admin) -> None:
+    conn = connect()
+    conn.execute("select 1")
+    kill(admin, conn)
+    conn.close()
+    assert conn.closed
+    assert not conn.broken
+
+
+@on_sessions
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_backend_that_is_killed_in_a_query(
+    connect: Connect, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]], autocommit: bool
+) -> None:
+    conn = connect(autocommit=autocommit)
+    future = in_thread(conn.execute, f"select pg_sleep(100) -- {mark}")
+    wait_for(lambda: active(admin, mark))
+    kill(admin, conn)
+    with pytest.raises(errors.AdminShutdown):
+        future.result()
+    check_lost(conn)
+
+
+@on_sessions
+def test_a_backend_that_is_killed_while_much_is_sent(numbers: Numbers, connect: Connect, admin: Admin) -> None:
+    conn = connect(autocommit=True)
+
+    def values() -> Iterator[tuple[int]]:
+        for value in range(1_000_000):
+            if value == 10_000:
+                kill(admin, conn)
+            yield (value,)
+
+    with pytest.raises(neonps.OperationalError):
+        conn.cursor().executemany(INSERT, values())
+    check_lost(conn)
+    assert numbers() == []
+
+
+@on_sessions
+def test_ones_own_backend_killed_by_oneself(auto: Connection) -> None:
+    with pytest.raises(errors.AdminShutdown):
+        auto.execute("select pg_terminate_backend(pg_backend_pid())")
+    check_lost(auto)
+
+
+@over_http
+def test_a_backend_that_is_killed_in_a_request(
+    numbers: Numbers, conn: Connection, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]]
+) -> None:
+    """The next request gets another one."""
+    future = in_thread(conn.execute, f"select pg_sleep(100) -- {mark}")
+    wait_for(lambda: active(admin, mark))
+    admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where state = 'active' and query like %s "
+                  "and pid <> pg_backend_pid()", [f"%{mark}"])  # fmt: skip
+    with pytest.raises(errors.AdminShutdown):
+        future.result()
+    assert conn.execute("select 1").fetchone() == (1,)
+
+
+@on_sessions
+def test_a_backend_that_is_killed_in_a_block(numbers: Numbers, connect: Connect, admin: Admin) -> None:
+    conn = connect()
+    with pytest.raises(errors.AdminShutdown), conn.transaction(), conn.transaction():  # noqa: PT012
+        conn.execute(INSERT, [1])
+        kill(admin, conn)
+        conn.execute(INSERT, [2])
+    check_lost(conn)
+    assert numbers() == []
+
+
+@on_sessions
+def test_the_server_ends_an_idle_session(connect: Connect, admin: Admin) -> None:
+    conn = connect(options="-c idle_session_timeout=10", autocommit=True)
+    pid = conn.info.backend_pid
+    wait_for(lambda: not admin.execute("select from pg_stat_activity where pid = %s", [pid]).rowcount)
+    with pytest.raises(errors.IdleSessionTimeout):
+        conn.execute("select 1")
+    check_lost(conn)
+
+
+# The line is cut
+
+
+def test_a_line_that_is_cut_in_a_query(
+    relayed: Connect, relay: Relay, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]]
+) -> None:
+    """Whoever has asked is told; the server does not work on for nobody."""
+    conn = relayed()
+    future = in_thread(conn.execute, f"select pg_sleep(100) -- {mark}")
+    wait_for(lambda: active(admin, mark))
+    relay.cut()
+    with pytest.raises(neonps.OperationalError) as caught:
+        future.result()
+    assert "unknown" not in str(caught.value)  # it was a transaction that only reads, or that was not committed
+    if conn.info.transport == "http":
+        assert conn.execute("select 1").fetchone() == (1,)
+        wait_for(lambda: not active(admin, mark))
+    else:
+        assert "server closed the connection unexpectedly" in str(caught.value)
+        check_lost(conn)
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where query like %s", [f"%{mark}"])
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@on_sessions
+def test_a_line_that_is_cut_while_idle(relayed: Connect, relay: Relay, reset: bool) -> None:
+    conn = relayed(autocommit=True)
+    relay.cut(reset=reset)
+    with pytest.raises(neonps.OperationalError, match="server closed the connection unexpectedly"):
+        conn.execute("select 1")
+    check_lost(conn)
+
+
+def test_the_outcome_of_a_commit_is_unknown(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
+) -> None:
+    """The server has committed, and its answer never came."""
+    conn = relayed()
+    conn.execute(INSERT, [1])
+    relay.mute()
+    future = in_thread(conn.commit)
+    wait_for(lambda: numbers() == [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+        future.result()
+    assert numbers() == [1]
+
+
+@pytest.mark.parametrize("way", ["execute", "executemany", "batch", "block"])
+def test_the_outcome_of_what_commits_itself_is_unknown(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]], way: str
+) -> None:
+    conn = relayed(autocommit=True)
+
+    def block() -> None:
+        with conn.transaction():
+            conn.batch([(INSERT, [1])]) if conn.info.transport != "http" else conn.execute(INSERT, [1])
+            relay.mute()
+
+    if way != "block":
+        relay.mute()
+    future = in_thread(
+        {
+            "execute": lambda: conn.execute(INSERT, [1]),
+            "executemany": lambda: conn.cursor().executemany(INSERT, [(1,)]),
+            "batch": lambda: conn.batch([(INSERT, [1])]),
+            "block": block,
+        }[way]
+    )
+    wait_for(lambda: numbers() == [1])
+    relay.clear()
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+        future.result()
+    assert numbers() == [1]
+    assert relay.sent == []  # nothing that may have run is ever sent twice
+
+
+@on_sessions
+def test_the_outcome_of_an_open_transaction_is_known(
+    numbers: Numbers, relayed: Connect, relay: Relay, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]]
+) -> None:
+    conn = relayed()
+    conn.execute(INSERT, [1])
+    future = in_thread(conn.execute, f"insert into numbers select 2 from pg_sleep(100) -- {mark}")
+    wait_for(lambda: active(admin, mark))
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="rolled back by the server") as caught:
+        future.result()
+    assert "It is unknown" not in str(caught.value)
+    admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where query like %s", [f"%{mark}"])
+    assert numbers() == []
+
+
+# The gateway stops
+
+
+@through_gateway
+def test_the_gateway_stops_while_idle(dsn: str, transport: str) -> None:
+    with running(Gateway(Upstream(dsn))) as gateway:
+        conn = neonps.connect(dsn, gateway=gateway.url, transport=transport, autocommit=True)
+        conn.execute("select 1")
+    with pytest.raises(neonps.OperationalError) as caught:
+        conn.execute("select 1")
+    if transport == "websocket":
+        assert "code 1001 (going away): the gateway shuts down" in str(caught.value)
+        check_lost(conn)
+    else:
+        assert "refused" in str(caught.value)
+        assert "unknown" not in str(caught.value)
+        conn.close()
+
+
+@through_gateway
+def test_the_gateway_stops_in_a_query(
+    dsn: str, transport: str, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]]
+) -> None:
+    with running(Gateway(Upstream(dsn))) as gateway:
+        conn = neonps.connect(dsn, gateway=gateway.url, transport=transport, autocommit=True)
+        future = in_thread(conn.execute, f"select pg_sleep(100) -- {mark}")
+        wait_for(lambda: active(admin, mark))
+    with pytest.raises(neonps.OperationalError, match="unknown whether") as caught:
+        future.result()
+    if transport == "websocket":
+        assert "1001" in str(caught.value)
+        check_lost(conn)
+    conn.close()
+    wait_for(lambda: not active(admin, mark))
+
+
+@over_websocket
+def test_cancelling_when_the_gateway_is_gone(dsn: str, transport: str) -> None:
+    with running(Gateway(Upstream(dsn))) as gateway:
+        conn = neonps.connect(dsn, gateway=gateway.url, transport=transport)
+    with pytest.raises(neonps.OperationalError, match="cancel"):
+        conn.cancel()
+    conn.close()
+
+
+# Kept-alive connections of HTTP
+
+
+@over_http
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("statement", ["select 1", "insert into numbers values (1)"])
+def test_a_connection_that_was_closed_between_requests_is_opened_again(
+    numbers: Numbers, relayed: Connect, relay: Relay, reset: bool, statement: str
+) -> None:
+    conn = relayed(autocommit=True)
+    for count in range(1, 4):
+        assert conn.execute(statement.replace("1", str(count))).rowcount == 1
+        assert relay.accepted == count
+        relay.cut(reset=reset)
+    assert len(relay.sent) == 3
+
+
+@over_http
+def test_a_gateway_that_does_not_wait_for_long(dsn: str, transport: str) -> None:
+    with (
+        running(Gateway(Upstream(dsn), idle_timeout=0.01)) as gateway,
+        neonps.connect(dsn, gateway=gateway.url, transport=transport) as conn,
+    ):
+        pause = threading.Event()
+        for _ in range(5):
+            assert conn.execute("select 1").fetchone() == (1,)
+            pause.wait(0.02)
+
+
+@over_http
+def test_a_gateway_that_was_restarted(dsn: str, transport: str) -> None:
+    with running(Gateway(Upstream(dsn))) as gateway:
+        conn = neonps.connect(dsn, gateway=gateway.url, transport=transport)
+        conn.execute("select 1")
+    with pytest.raises(neonps.OperationalError, match="refused"):
+        conn.execute("select 1")
+    with running(Gateway(Upstream(dsn), port=gateway.port)):
+        assert conn.execute("select 1").fetchone() == (1,)
+        conn.close()
+
+
+# Timeouts
+
+
+def test_a_timeout_cancels_the_statement(connect: Connect, admin: Admin, mark: str) -> None:
+    conn = connect(timeout=0.3, autocommit=True)
+    for _ in range(2):
+        with pytest.raises(neonps.OperationalError, match=r"timeout: .* within 0\.3 seconds"):
+            conn.execute(f"select pg_sleep(100) -- {mark}")
+        wait_for(lambda: not active(admin, mark))
+        assert not conn.closed
+        assert status(conn) == "IDLE"
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+@on_sessions
+def test_a_timeout_within_a_transaction(numbers: Numbers, connect: Connect, admin: Admin, mark: str) -> None:
+    conn = connect(timeout=0.3)
+    conn.execute(INSERT, [1])
+    with pytest.raises(neonps.OperationalError, match="it was cancelled"):
+        conn.execute(f"select pg_sleep(100) -- {mark}")
+    assert not active(admin, mark)
+    assert status(conn) == "INERROR"
+    conn.rollback()
+    conn.execute(INSERT, [2])
+    conn.commit()
+    assert numbers() == [2]
+
+
+@pytest.mark.parametrize("way", ["executemany", "batch"])
+def test_a_timeout_leaves_no_transaction_of_its_own(
+    numbers: Numbers, connect: Connect, admin: Admin, mark: str, way: str
+) -> None:
+    conn = connect(timeout=0.3, autocommit=True)
+    sleep = f"select pg_sleep(%s) -- {mark}"
+    with pytest.raises(neonps.OperationalError, match="timeout"):
+        if way == "batch":
+            conn.batch([(INSERT, [1]), (sleep, [100])])
+        else:
+            conn.cursor().executemany(sleep, [(0,), (100,), (100,)])
+    wait_for(lambda: not active(admin, mark))
+    assert status(conn) == "IDLE"
+    assert numbers() == []
+    conn.execute(INSERT, [2])
+    assert numbers() == [2]
+
+
+def test_a_timeout_of_a_commit(slow_commit: str, numbers: Numbers, connect: Connect, admin: Admin) -> None:
+    conn = connect(timeout=0.3)
+    conn.execute(INSERT, [1])
+    with pytest.raises(neonps.OperationalError, match="timeout") as caught:
+        conn.commit()
+    if conn.info.transport == "http":
+        assert "unknown whether" in str(caught.value)
+    else:
+        assert "it was cancelled" in str(caught.value)
+    wait_for(lambda: not waits_for_lock(admin))
+    assert status(conn) == "IDLE"
+    assert numbers() == []
+    assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_a_timeout_while_the_line_is_dead(relayed: Connect, relay: Relay, numbers: Numbers) -> None:
+    """The server cannot be asked to cancel either; after a while the connection is given up."""
+    conn = relayed(timeout=0.3, autocommit=True)
+    relay.mute()
+    with pytest.raises(neonps.OperationalError, match="timeout") as caught:
+        conn.execute(INSERT, [1])
+    assert "unknown whether" in str(caught.value)
+    if conn.info.transport != "http":
+        assert "closed" in str(caught.value)
+        check_lost(conn)
+
+
+def test_a_timeout_in_the_url(url: str, transport: str) -> None:
+    with (
+        neonps.connect(f"{url}&timeout=0.2&transport={transport}", autocommit=True) as conn,
+        pytest.raises(neonps.OperationalError, match=r"0\.2 seconds"),
+    ):
+        conn.execute("select pg_sleep(100)")
+
+
+def test_a_timeout_that_is_not_reached(connect: Connect) -> None:
+    conn = connect(timeout=60)
+    for _ in range(3):
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+# Cancelling
+
+
+@on_sessions
+@pytest.mark.parametrize("method", ["cancel", "cancel_safe"])
+def test_cancelling(
+    numbers: Numbers, conn: Connection, admin: Admin, mark: str, in_thread: Callable[..., Future[Any]], method: str
+) -> None:
+    conn.execute(INSERT, [1])
+    future = in_thread(conn.execute, f"select pg_sleep(100) -- {mark}")
+    wait_for(lambda: active(admin, mark))
+    getattr(conn, method)()
+    with pytest.raises(errors.QueryCanceled):
+        future.result()
+    assert status(conn) == "INERROR"
+    conn.rollback()
+    conn.execute(INSERT, [2])
+    conn.commit()
+    assert numbers() == [2]
+
+
+@on_sessions
+def test_cancelling_nothing(auto: Connection) -> None:
+    for _ in range(3):
+        auto.cancel()
+        assert auto.execute("select 1").fetchone() == (1,)
+
+
+@on_sessions
+def test_cancelling_takes_too_long(relayed: Connect, relay: Relay) -> None:
+    conn = relayed()
+    relay.mute()
+    with pytest.raises(errors.CancellationTimeout):
+        conn.cancel_safe(timeout=0.2)
+
+
+# Leaks
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_nothing_is_left_behind(url: str, transport: str, admin: Admin) -> None:
+    def use(**kwargs: Any) -> None:
+        with neonps.connect(url, transport=transport, **kwargs) as conn:
+            conn.execute("select 1")
+            conn.batch(["select 1"])
+            conn.cursor().executemany("select %s", [(1,), (2,)])
+
+    def fail(**kwargs: Any) -> None:
+        with pytest.raises(neonps.Error):
+            use(**kwargs)
+
+    def lose() -> None:
+        conn = neonps.connect(url, transport=transport)
+        with pytest.raises(neonps.Error):
+            conn.execute("select pg_terminate_backend(pg_backend_pid())")
+        conn.close()
+
+    def time_out() -> None:
+        with neonps.connect(url, transport=transport, timeout=0.05) as conn, pytest.raises(neonps.Error):
+            conn.execute("select pg_sleep(10)")
+
+    everything = (use, lambda: fail(password="wrong"), lambda: fail(dbname="nowhere"), lose, time_out)
+    for scenario in everything:
+        scenario()
+    before, threads = descriptors(), threading.active_count()
+    for _ in range(3):
+        for scenario in everything:
+            scenario()
+    wait_for(lambda: descriptors() <= before)
+    assert threading.active_count() == threads
