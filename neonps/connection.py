@@ -303,7 +303,8 @@ def connect(
             lazy: do not wait for the server's last word on the login; the first statement brings it.
             auth_token: a bearer token, or a function that gives one, for HTTP.
             connect_timeout: how long connecting may take, in seconds; 130 by default.
-            timeout: how long any other call may wait for the server, in seconds; for ever by default.
+            timeout: how long any other call may wait for the server, in seconds; by default 300 over HTTP, where a
+                request that takes longer was lost on the way, and for ever in a session.
 
     Raises:
         OperationalError: the server could not be reached, or refused the login.

@@ -33,6 +33,9 @@ GIVE_URL = "give the URL of a Postgres (neonps local --postgres URL)"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 
+#: Seconds for a Postgres whose owner was killed to leave the data directory to us.
+HANDOVER_TIMEOUT = 5.0
+
 #: How often a port that was free, and then was not, is replaced by another.
 PORT_ATTEMPTS = 10
 
@@ -53,6 +56,10 @@ class EmbeddedPostgresError(Exception):
 
 class PortTaken(Exception):
     """Someone else has taken the port between our look and Postgres's bind."""
+
+
+class DirectoryTaken(Exception):
+    """Another Postgres uses the data directory, or what is left of one."""
 
 
 class EmbeddedPostgres:
@@ -119,6 +126,9 @@ class EmbeddedPostgres:
             account.take(self._home)
             self._initialize(binaries, account)
             self._start_on_some_port(binaries, account)
+        except OSError as error:
+            self.stop()
+            raise EmbeddedPostgresError(f"the embedded Postgres cannot be set up: {error}") from error
         except BaseException:
             self.stop()
             raise
@@ -205,11 +215,18 @@ class EmbeddedPostgres:
     def _start_on_some_port(self, binaries: Path, account: Account) -> None:
         last = self._home / "port"
         port = int(last.read_text()) if last.exists() else free_port()
-        for _ in range(PORT_ATTEMPTS):
+        attempts = PORT_ATTEMPTS
+        deadline = time.monotonic() + HANDOVER_TIMEOUT
+        while attempts:
             try:
                 self._start_on(port, binaries, account)
             except PortTaken:
+                attempts -= 1
                 port = free_port()
+            except DirectoryTaken:
+                if time.monotonic() > deadline:
+                    raise EmbeddedPostgresError(f"another Postgres server is running in {self._home}") from None
+                time.sleep(0.1)
             else:
                 with account.open(last) as file:
                     file.write(str(port).encode())
@@ -261,8 +278,8 @@ class EmbeddedPostgres:
             self._watchdog = None
         if b"could not bind" in log:
             raise PortTaken
-        if b'lock file "postmaster.pid" already exists' in log:
-            raise EmbeddedPostgresError(f"another Postgres server is running in {self._home}")
+        if b'lock file "postmaster.pid" already exists' in log or b"pre-existing shared memory block" in log:
+            raise DirectoryTaken
         raise EmbeddedPostgresError(f"Postgres did not start (exit status {status}): {tail(log)}")
 
 

@@ -38,7 +38,7 @@ class Settings:
         fetch_url, websocket_url: the endpoint of the transport; None for other transports.
         tls: how to secure the connection that the transport makes; None for not at all.
         connect_timeout: how long connecting may take, in seconds; None for ever.
-        timeout: how long any other call may wait, in seconds; None for ever.
+        timeout: how long any other call may wait, in seconds; None for ever. Over HTTP it is HTTP_TIMEOUT by default.
         pipeline_connect: what to send before the server asks for it: "scram", "password" or "off".
         lazy: do not wait for the server's last word on the login.
         require_auth: the methods of logging in that the server may ask for.
@@ -184,7 +184,7 @@ def resolve(
         websocket_url=endpoint if route.transport == "websocket" else None,
         tls=first.tls,
         connect_timeout=timeout_from_conninfo({"connect_timeout": options.text("connect_timeout") or "0"}),
-        timeout=options.seconds("timeout"),
+        timeout=_timeout(options, route),
         pipeline_connect=pipeline_connect,
         lazy=options.boolean("lazy", False),
         require_auth=require_auth,
@@ -293,6 +293,14 @@ def _protocol(options: Options) -> int:
             raise e.ProgrammingError("min_protocol_version is greater than max_protocol_version")
         highest = lowest
     return highest
+
+
+def _timeout(options: Options, route: Route) -> float | None:
+    # A session may wait for a lock or a notification for hours, and keep-alive tells when it is lost. A request that
+    # takes this long has been lost on the way.
+    if route.transport == "http" and "timeout" not in options:
+        return HTTP_TIMEOUT
+    return options.seconds("timeout")
 
 
 def _keepalive(options: Options) -> KeepAlive:

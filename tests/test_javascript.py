@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def modules() -> Path:
     installed = cache_dir()
     if not installed.exists():
         installed.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=installed.parent) as directory:
+        with tempfile.TemporaryDirectory(dir=installed.parent) as temporary:
+            directory = Path(temporary) / "new"
+            directory.mkdir()
             shutil.copy(HERE / "package.json", directory)
             command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
             try:
@@ -51,9 +54,8 @@ def modules() -> Path:
                 pytest.skip(f"npm could not install the packages within {INSTALL_TIMEOUT} seconds")
             if done.returncode:
                 pytest.skip(f"npm could not install the packages: {done.stderr.strip()[-500:]}")
-            # Another run may have been faster; then its directory is as good as this one.
-            if not installed.exists():
-                shutil.copytree(directory, installed, symlinks=True)
+            with suppress(OSError):  # another run was faster, and its directory is as good as this one
+                directory.rename(installed)
     return installed / "node_modules"
 
 

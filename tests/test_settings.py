@@ -417,6 +417,13 @@ class TestValues:
     def test_timeout(self, value: Any, seconds: float | None) -> None:
         assert settle(timeout=value).timeout == seconds
 
+    def test_a_request_has_a_timeout_by_default(self) -> None:
+        http = {"transport": "http", "gateway": "http://localhost:1"}
+        assert settle(**http).timeout == 300
+        assert settle(**http, timeout=0).timeout is None
+        assert settle(**http, timeout=5).timeout == 5
+        assert settle().timeout is None
+
     @pytest.mark.parametrize(
         ("value", "lazy"),
         [(None, False), (True, True), (False, False), ("true", True), ("off", False), ("1", True), ("No", False)],
