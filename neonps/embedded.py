@@ -164,10 +164,10 @@ class EmbeddedPostgres:
         home = Path(self._data_dir).expanduser().resolve()
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            strangers = not (home / "password").exists() and any(home.iterdir())
+            found = os.listdir(home)
         except OSError as error:
             raise EmbeddedPostgresError(f"cannot use the data directory {home}: {error.strerror}") from error
-        if strangers:
+        if found and not {"lock", "password"} & set(found):
             raise EmbeddedPostgresError(f"{home} is not empty, and no data directory made by neonps")
         return home
 

@@ -24,6 +24,9 @@ AUTH_METHODS = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "non
 #: What a server may ask for if nobody says otherwise: nothing that lets it, or who listens, log in elsewhere.
 DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
 
+#: How long a request over HTTP may take unless told otherwise, in seconds: longer than a service lets a statement run.
+HTTP_TIMEOUT = 300.0
+
 
 @dataclass(frozen=True, eq=False)
 class Settings:

@@ -155,6 +155,7 @@ def test_two_at_once_in_one_new_directory(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_is_left_of_an_initdb_that_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
     (tmp_path / "password").write_text("old")
     (tmp_path / "data.new").mkdir()
     (tmp_path / "data.new" / "PG_VERSION").write_text("18")
@@ -166,7 +167,7 @@ def test_what_is_left_of_an_initdb_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["directory", "file"])
 def test_a_directory_that_is_not_ours(tmp_path: Path, kind: str) -> None:
     (tmp_path / "thesis").write_text("…")
-    with pytest.raises(EmbeddedPostgresError, match="not empty|Not a directory|File exists"):
+    with pytest.raises(EmbeddedPostgresError, match=r"not empty|Not a directory|File exists"):
         EmbeddedPostgres(tmp_path if kind == "directory" else tmp_path / "thesis").start()
     assert os.listdir(tmp_path) == ["thesis"]
 
@@ -318,9 +319,9 @@ def test_serve_the_network(postgres: EmbeddedPostgres) -> None:
 def test_serve_where_nobody_can_listen(postgres: EmbeddedPostgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(LocalServerError, match=f"127.0.0.1:{port}: .*in use"), serve(postgres.url, port=port):
+        with pytest.raises(LocalServerError, match=rf"127.0.0.1:{port}: .*in use"), serve(postgres.url, port=port):
             pass
-    with pytest.raises(LocalServerError, match="no.such.host"), serve(postgres.url, host="no.such.host.invalid"):
+    with pytest.raises(LocalServerError, match=r"no.such.host"), serve(postgres.url, host="no.such.host.invalid"):
         pass
 
 

@@ -373,7 +373,7 @@ text = st.text(st.one_of(st.sampled_from("'\"\\%{}()e "), st.characters()), max_
 scalars: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(),
+    st.integers(-(2**63), 2**63 - 1),
     st.floats(),
     st.decimals().filter(
         lambda value: not (value.is_nan() and value.is_signed())
@@ -387,7 +387,13 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     st.uuids(),
 )
 #: Not bytes: without a session these differ, see below.
-values = scalars | st.lists(scalars | st.lists(scalars, max_size=3), max_size=3) | st.tuples(scalars, scalars)
+values = (
+    scalars
+    | st.integers()
+    | st.lists(st.integers() | st.none())
+    | st.lists(scalars | st.lists(scalars, max_size=3), max_size=3)
+    | st.tuples(scalars, scalars)
+)
 
 Make = Callable[[Any], Any]
 
