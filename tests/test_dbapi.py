@@ -206,6 +206,8 @@ def test_a_closed_connection_says_so(conn: Connection) -> None:
     conn.cancel_safe()
     assert conn.info.transaction_status.name == "UNKNOWN"
     assert conn.info.status.name == "BAD"
+    conn.cancel()  # there is nothing that could be cancelled
+    conn.cancel_safe()
     for run in (lambda cursor: cursor.execute("select 1"), lambda cursor: cursor.executemany("select 1", [()])):
         with pytest.raises(neonps.OperationalError, match=CLOSED):
             run(neonps.Cursor(conn))

@@ -25,7 +25,7 @@ import psycopg.types.numeric
 import psycopg.types.range
 import psycopg.types.string
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transports import Connect, Connection, on_sessions
 
@@ -359,6 +359,7 @@ def test_format(template: str) -> None:
     assert_same(lambda package: package.sql.SQL(template).format(a=package.sql.Composed([1]), args=2))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["{", "}", "{}", "{0}", "{1}", "{a}", "a", "0", ":", "!", "{{", "}}", "%"])).map("".join)
 )
@@ -375,9 +376,8 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
-    st.decimals().filter(
-        lambda value: not (value.is_nan() and value.is_signed())
-    ),  # psycopg writes -NaN, which is none
+    # psycopg writes -NaN, which Postgres cannot read.
+    st.decimals().filter(lambda value: not (value.is_nan() and value.is_signed())),
     text,
     st.dates(),
     st.times(),
@@ -421,6 +421,7 @@ leaves: st.SearchStrategy[Make] = st.one_of(
 trees = st.recursive(leaves, _pieces, max_leaves=8)
 
 
+@settings(deadline=None)
 @given(trees)
 def test_any_tree(make: Make) -> None:
     assert_same(lambda package: make(package.sql))
@@ -429,6 +430,7 @@ def test_any_tree(make: Make) -> None:
     assert_same(lambda package: make(package.sql) == make(package.sql))
 
 
+@settings(deadline=None)
 @given(values)
 def test_any_literal(value: Any) -> None:
     assert_same(lambda package: package.sql.Literal(value).as_bytes())
@@ -515,12 +517,14 @@ def test_bytes_without_a_session() -> None:
     assert sql.quote([b"a"]) == r""" E'{"\\\\x61"}'::bytea[]"""
 
 
+@settings(deadline=None)
 @given(value=values | st.binary() | st.lists(st.binary(), max_size=2))
 def test_any_literal_in_a_session(sessions: Pair, value: Any) -> None:
     assert_same_in(sessions, lambda package, connection: package.sql.Literal(value).as_bytes(connection))
     assert_same_in(sessions, lambda package, connection: package.sql.quote(value, connection))
 
 
+@settings(deadline=None)
 @given(make=trees)
 def test_any_tree_in_a_session(sessions: Pair, make: Make) -> None:
     def in_session(package: Package, connection: Any) -> Any:

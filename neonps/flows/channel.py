@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..endpoint import Endpoint
 from ..protocol.backend import ProtocolError
 from ..protocol.websocket import WebSocketTunnel
@@ -75,7 +77,8 @@ class WebSocketChannel(Channel):
         payload = tunnel.receive(data)
         if tunnel.outgoing:
             outgoing, tunnel.outgoing = tunnel.outgoing, b""
-            yield Send(outgoing)
+            with suppress(OSError):  # what the other side has said counts even if it does not listen any more
+                yield Send(outgoing)
         if tunnel.closed:
             self.end = str(tunnel.closed)
             return payload

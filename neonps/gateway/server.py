@@ -121,12 +121,13 @@ class Gateway:
         except Exception:
             logger.exception("a client had to be left because of a mistake in the gateway")
         finally:
-            self._clients.discard(task)
             writer.close()
             try:
                 await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT)
             except (asyncio.TimeoutError, asyncio.CancelledError, OSError):
                 writer.transport.abort()
+            finally:
+                self._clients.discard(task)
 
     async def _serve(self, http: HTTPConnection) -> None:
         """Answer the requests on one connection."""

@@ -120,10 +120,12 @@ class Tunnel:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if not self._postgres_ended and not self._terminated and key.request:
-                await postgres.cancel(key.request)
-            await postgres.close()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if not self._postgres_ended and not self._terminated and key.request:
+                    await postgres.cancel(key.request)
+            finally:  # also when the gateway stops meanwhile
+                await postgres.close()
             await self._close()
 
     async def _carry_up(self, postgres: Stream) -> None:
