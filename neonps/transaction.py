@@ -76,7 +76,7 @@ class BaseTransaction:
         self._entered = True
         blocks = self._connection._blocks
         if not self._savepoint_name and self._connection._in_transaction():
-            self._savepoint_name = f"_neonps_{len(blocks) + 1}"
+            self._savepoint_name = f"_pg3_{len(blocks) + 1}"  # as psycopg names it, should anybody look
         self._outer = yield from self._connection._transport.enter_block(self._savepoint_name)
         blocks.append(self)
         self.status = self.Status.ACTIVE

@@ -232,3 +232,51 @@ def test_a_lost_connection_says_what_is_at_stake(autocommit: bool, words: str) -
     with pytest.raises(neonps.OperationalError, match=words) as caught:
         runner.run(execute(session, "insert into t values (1)"))
     assert "server closed the connection unexpectedly" in str(caught.value)
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_transaction_that_cannot_begin_lets_nothing_of_its_block_run(autocommit: bool) -> None:
+    class RefusesToBegin(ScriptedServer):
+        """Answers as a replica does to BEGIN ISOLATION LEVEL SERIALIZABLE: with an error, and then up to Sync nothing."""
+
+        refusing = False
+
+        def answer(self, code: str, body: bytes) -> bytes | None:
+            if code == "P" and b"BEGIN" in body:
+                self.refusing = True
+                return s.error("0A000", "cannot use serializable mode in a hot standby")
+            if code == "S":
+                self.refusing = False
+            return b"" if self.refusing else super().answer(code, body)
+
+    runner = ScriptedRunner(RefusesToBegin(LOGIN))
+    session = open_with(runner)
+    session.autocommit = autocommit
+    runner.run(session.guard(session.enter_block(""), None))
+    for params in ([1], None):
+        with pytest.raises(neonps.errors.FeatureNotSupported if params else neonps.errors.InFailedSqlTransaction):
+            runner.run(execute(session, "insert %s" if params else "insert", params))
+    with pytest.raises(neonps.errors.InFailedSqlTransaction):
+        runner.run(session.guard(session.batch([query("insert")], TransactionCharacteristics()), None))
+    with pytest.raises(neonps.errors.InFailedSqlTransaction):
+        runner.run(session.guard(session.enter_block("inner"), None))
+    sent = len(runner.sent)
+    runner.run(session.guard(session.leave_block("", outer=True, rollback=False), None))
+    assert len(runner.sent) == sent
+    session.autocommit = True
+    runner.run(execute(session, "select 1"))
+
+
+def test_a_simple_query_behind_a_begin_that_fails_is_not_run() -> None:
+    class RefusesToBegin(ScriptedServer):
+        def answer(self, code: str, body: bytes) -> bytes | None:
+            if code == "P":
+                return s.error("0A000", "cannot use serializable mode in a hot standby")
+            return super().answer(code, body) if code in ("startup", "S") else b""
+
+    runner = ScriptedRunner(RefusesToBegin(LOGIN))
+    session = open_with(runner)
+    with pytest.raises(neonps.errors.FeatureNotSupported):
+        runner.run(execute(session, "insert"))
+    assert not session.closed
+    assert session.transaction_status is TransactionStatus.IDLE

@@ -55,6 +55,8 @@ class Session(Transport):
         self._busy = False  # something was sent and is not answered yet
         self.copying = False  # a COPY is under way, over several calls of the user; see `neonps.flows.copy`
         self._guarded = False  # a call of the user is under way
+        self._in_block = False  # between `enter_block` and `leave_block` of a transaction
+        self._block_failed = False  # that transaction is no more, since it could not even begin
         self._own = False  # the transaction is one of that call, and must not outlive it
         self._send_error: Exception | None = None
         self._stake = ""  # what a loss of the connection would mean now
@@ -99,9 +101,9 @@ class Session(Transport):
         """What has to go in front of the next statement, in the same series.
 
         Raises:
-            OperationalError: a COPY is under way, so that there can be no next statement.
+            OperationalError, InFailedSqlTransaction: there can be no next statement now.
         """
-        self._check_not_copying()
+        self._check_ready()
         if not self._prefix and not self.autocommit and self.transaction_status is TransactionStatus.IDLE:
             return [self.characteristics.begin]
         return self._prefix
@@ -235,6 +237,7 @@ class Session(Transport):
         except Exception:
             if self._busy and not self.copying and not self.closed:
                 yield from self.abandon()  # something unforeseen has left an exchange half done
+            self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
             raise
         except GeneratorExit:
             self.closed = self.broken = True  # nobody carries the flow on, so it cannot even close
@@ -247,7 +250,13 @@ class Session(Transport):
 
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
-        if not self._waiting or (self._busy and (self.on_login is not None or self.canceller is None)):
+        can_cancel = self.on_login is None and self.canceller is not None
+        if not self._waiting or (self._busy and not can_cancel):
+            try:
+                if self._busy and can_cancel:
+                    yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
+            except (Exception, DeadlinePassed) as error:
+                logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
             return f"the connection was closed. {self._stake}".rstrip()
         if not self._busy:
@@ -311,9 +320,14 @@ class Session(Transport):
         yield from self.drain(collector, stop_at_copy=True)
         collector.drop(opening)
 
-    def _check_not_copying(self) -> None:
+    def _check_ready(self) -> None:
+        """Raise if a statement would get into the way of a COPY, or run outside of the transaction that it is for."""
         if self.copying:
             raise e.OperationalError("another command is already in progress: a COPY that has to be finished first")
+        if self._block_failed:
+            raise e.InFailedSqlTransaction(
+                "the transaction of this block has ended with an error, commands ignored until the end of the block"
+            )
 
     def cancel_query(self) -> Flow[None]:
         """Have the server cancel what it is doing, by another connection."""
@@ -323,6 +337,7 @@ class Session(Transport):
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
     ) -> Flow[list[Result] | int]:
+        self._check_ready()
         own = self._own = self.autocommit and self.transaction_status is TransactionStatus.IDLE
         opening = [self.characteristics.begin] if own else self._opening()
         closing = [_COMMIT] if own else []
@@ -401,6 +416,7 @@ class Session(Transport):
             yield from self._end(collector)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
+        self._check_ready()
         own = self._own = self.transaction_status is TransactionStatus.IDLE
         if not own and characteristics != TransactionCharacteristics():
             raise e.ProgrammingError("the characteristics of a transaction cannot be chosen once it is open")
@@ -430,7 +446,7 @@ class Session(Transport):
 
     def _command(self, *statements: bytes) -> Flow[None]:
         """Run statements of the driver's own."""
-        self._check_not_copying()
+        self._check_ready()
         yield from self._exchange(self._encode(*_series(statements), f.Sync()), Collector())
 
     def commit(self) -> Flow[None]:
@@ -451,10 +467,12 @@ class Session(Transport):
         return unheard
 
     def enter_block(self, savepoint: str) -> Flow[bool]:
+        self._check_ready()
         outer = self.transaction_status is TransactionStatus.IDLE
         statement = b"SAVEPOINT " + _identifier(savepoint)
         if outer:
             self._prefix.append(self.characteristics.begin)
+            self._in_block = True
             if not savepoint:
                 return True
         if self.transaction_status is TransactionStatus.INERROR:
@@ -464,6 +482,7 @@ class Session(Transport):
 
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
         if outer:
+            self._in_block = self._block_failed = False
             yield from self.rollback() if rollback else self.commit()
             return
         name = _identifier(savepoint)
