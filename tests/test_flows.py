@@ -237,7 +237,7 @@ def test_a_lost_connection_says_what_is_at_stake(autocommit: bool, words: str) -
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_a_transaction_that_cannot_begin_lets_nothing_of_its_block_run(autocommit: bool) -> None:
     class RefusesToBegin(ScriptedServer):
-        """Answers as a replica does to BEGIN ISOLATION LEVEL SERIALIZABLE: with an error, and then up to Sync nothing."""
+        """As a replica does BEGIN ISOLATION LEVEL SERIALIZABLE: an error, and then nothing up to Sync."""
 
         refusing = False
 

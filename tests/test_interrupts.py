@@ -63,8 +63,8 @@ def interrupt_after(seconds: float, action: Callable[[], object]) -> None:
 
     previous = signal.signal(signal.SIGUSR1, interrupt)
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
     try:
+        timer.start()
         action()
         armed = False
     except KeyboardInterrupt:
