@@ -29,6 +29,8 @@ NON_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 #: The way out of most trouble with the embedded Postgres.
 GIVE_URL = "give the URL of a Postgres (neonps local --postgres URL)"
 
+IN_USE = "another Postgres server is running in {}"
+
 #: Seconds that Postgres may take for each of these; only a broken or overloaded machine comes near.
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
@@ -90,6 +92,7 @@ class EmbeddedPostgres:
         self._data_dir = data_dir
         self._options = {**({} if data_dir else NON_DURABLE), **(options or {})}
         self._home = Path()
+        self._lock: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
 
@@ -124,6 +127,7 @@ class EmbeddedPostgres:
             account.let_in(binaries)
             self._home = self._make_home()
             account.take(self._home)
+            self._lock_home(account)
             self._initialize(binaries, account)
             self._start_on_some_port(binaries, account)
         except OSError as error:
@@ -151,12 +155,15 @@ class EmbeddedPostgres:
             watchdog.wait()
             if watchdog.stdin:
                 watchdog.stdin.close()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
         if self._data_dir is None and self._home != Path():
             shutil.rmtree(self._home, ignore_errors=True)
         self._home = Path()
 
     # The home directory holds `data`, Postgres's own data directory; `password`; `port`, the port of the last
-    # run; and `log`, what Postgres had to say in the last run.
+    # run; `log`, what Postgres had to say in the last run; and `lock`, which is locked by whoever runs it.
 
     def _make_home(self) -> Path:
         if self._data_dir is None:
@@ -171,45 +178,51 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"{home} is not empty, and no data directory made by neonps")
         return home
 
-    def _initialize(self, binaries: Path, account: Account) -> None:
-        """Have initdb make the data directory, unless it is there."""
+    def _lock_home(self, account: Account) -> None:
+        """See to it that nobody else works in the home directory as long as we do, or live."""
         import fcntl
 
+        self._lock = account.open(self._home / "lock")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedPostgresError(IN_USE.format(self._home)) from None
+
+    def _initialize(self, binaries: Path, account: Account) -> None:
+        """Have initdb make the data directory, unless it is there."""
         password, data, half_made = self._home / "password", self._home / "data", self._home / "data.new"
-        with account.open(self._home / "lock") as lock:
-            # Two at once on a new directory: the second waits, and then finds the first's server running.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not data.exists():
-                # What an initdb that was killed has left.
-                shutil.rmtree(half_made, ignore_errors=True)
-                with account.open(password) as file:
-                    file.write(secrets.token_urlsafe(24).encode())
-                command = [
-                    str(binaries / "initdb"),
-                    f"--pgdata={half_made}",
-                    f"--username={self.user}",
-                    f"--pwfile={password}",
-                    "--auth=scram-sha-256",
-                    "--encoding=UTF8",
-                    # Code point order, case mapping for all of Unicode, everywhere (PostgreSQL docs 23.1.4).
-                    "--no-locale",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=C.UTF-8",
-                    "--no-instructions",
-                ]
-                if self._data_dir is None:
-                    command.append("--no-sync")
-                made = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    cwd=self._home,
-                    **account.for_child(),
-                )
-                if made.returncode:
-                    raise EmbeddedPostgresError(f"initdb failed: {tail(made.stdout)}")
-                half_made.rename(data)
+        if not data.exists():
+            # What an initdb that was killed has left.
+            shutil.rmtree(half_made, ignore_errors=True)
+            with account.open(password) as file:
+                file.write(secrets.token_urlsafe(24).encode())
+            command = [
+                str(binaries / "initdb"),
+                f"--pgdata={half_made}",
+                f"--username={self.user}",
+                f"--pwfile={password}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                # Code point order, case mapping for all of Unicode, everywhere (PostgreSQL docs 23.1.4).
+                "--no-locale",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--no-instructions",
+            ]
+            if self._data_dir is None:
+                command.append("--no-sync")
+            made = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self._home,
+                start_new_session=True,  # as below
+                **account.for_child(),
+            )
+            if made.returncode:
+                raise EmbeddedPostgresError(f"initdb failed: {tail(made.stdout)}")
+            half_made.rename(data)
         self.password = password.read_text().strip()
 
     def _start_on_some_port(self, binaries: Path, account: Account) -> None:
@@ -225,7 +238,7 @@ class EmbeddedPostgres:
                 port = free_port()
             except DirectoryTaken:
                 if time.monotonic() > deadline:
-                    raise EmbeddedPostgresError(f"another Postgres server is running in {self._home}") from None
+                    raise EmbeddedPostgresError(IN_USE.format(self._home)) from None
                 time.sleep(0.1)
             else:
                 with account.open(last) as file:
@@ -352,13 +365,18 @@ class Account:
         """Let this user run the programs in `binaries` and read what belongs to them, but nothing else."""
         if self.name is None:
             return
-        self._let_pass(binaries.parent)
-        for path in (binaries.parent, *binaries.parent.rglob("*")):
-            mode = path.stat().st_mode
-            # The same for others as for the owner, writing aside (a umask of 077 while installing).
-            wanted = mode | (mode >> 6 & 0o005)
-            if mode != wanted:
-                path.chmod(wanted)
+        package = binaries.parents[1]
+        # Libraries are where the tools that repair wheels put them (auditwheel, delocate).
+        for tree in (binaries.parent, package.with_name(f"{package.name}.libs"), package / ".dylibs"):
+            if not tree.exists():
+                continue
+            self._let_pass(tree)
+            for path in (tree, *tree.rglob("*")):
+                mode = path.stat().st_mode
+                # The same for others as for the owner, writing aside (a umask of 077 while installing).
+                wanted = mode | (mode >> 6 & 0o005)
+                if mode != wanted:
+                    path.chmod(wanted)
 
     def _let_pass(self, path: Path) -> None:
         """Permit others to search, but not to list, the directories that lead to `path`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -127,3 +129,16 @@ def relayed(
         return connect(**way, **kwargs)
 
     return relayed
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that is in no other statement."""
+    return f"mark_{uuid4().hex}"
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[..., Future[Any]]]:
+    """Runs a function in another thread."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool.submit

@@ -20,6 +20,7 @@ import trustme
 from gateway_client import active, running, wait_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tls_postgres import TLSPostgres
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -38,7 +39,7 @@ from wsproto.utilities import LocalProtocolError
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway.websocket import CancelKey
-from neonps.protocol.frontend import CancelRequest, SSLRequest, StartupMessage, Terminate
+from neonps.protocol.frontend import CancelRequest, StartupMessage, Terminate
 
 
 class WebSocket:
@@ -499,51 +500,6 @@ def test_nothing_stays_open(gateway: Gateway, dsn: str) -> None:
 
 
 # A Postgres that speaks TLS
-
-
-class TLSPostgres:
-    """A port on which `postgres` speaks TLS, or says that it does not: it was built without."""
-
-    def __init__(self, postgres: EmbeddedPostgres, tls: ssl.SSLContext | None) -> None:
-        self._postgres = postgres
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), closing(client):
-            assert client.recv(8, socket.MSG_WAITALL) == SSLRequest().encode()
-            if self._tls is None:
-                client.sendall(b"N")
-                return
-            client.sendall(b"S")
-            with (
-                self._tls.wrap_socket(client, server_side=True) as secure,
-                socket.create_connection((self._postgres.host, self._postgres.port)) as server,
-            ):
-                upward = threading.Thread(target=self._copy, args=(secure, server), daemon=True)
-                upward.start()
-                self._copy(server, secure)
-                upward.join()
-
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
 
 def test_postgres_behind_tls(postgres: EmbeddedPostgres, dsn: str, tmp_path: Path, client: Any) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -75,9 +74,9 @@ def interrupt_after(seconds: float, action: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def mark() -> str:
-    """A word that is in no other statement."""
-    return f"mark_{uuid4().hex}"
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was interrupted in the middle of a message is given up sooner than usual."""
+    monkeypatch.setattr("neonps.flows.session._CANCEL_TIMEOUT", 1.0)
 
 
 def test_a_query(auto: Connection, admin: Admin, mark: str) -> None:
@@ -157,6 +156,7 @@ def test_the_generator_of_parameters(numbers: Numbers, auto: Connection, count: 
 
 
 @at_any_moment
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("seconds", MOMENTS)
 def test_a_large_result_at_any_moment(connect: Connect, seconds: float) -> None:
     conn = connect(autocommit=True)
@@ -169,6 +169,7 @@ def test_a_large_result_at_any_moment(connect: Connect, seconds: float) -> None:
 
 
 @at_any_moment
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("seconds", MOMENTS[::2])
 def test_many_rows_at_any_moment(numbers: Numbers, connect: Connect, seconds: float) -> None:
     conn = connect(autocommit=True)
@@ -183,6 +184,7 @@ def test_many_rows_at_any_moment(numbers: Numbers, connect: Connect, seconds: fl
 
 
 @at_any_moment
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("seconds", MOMENTS[::2])
 def test_many_statements_at_any_moment(connect: Connect, seconds: float) -> None:
     """An answer never gets to another statement than its own."""
@@ -200,6 +202,7 @@ def test_many_statements_at_any_moment(connect: Connect, seconds: float) -> None
 
 
 @at_any_moment
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("seconds", MOMENTS)
 def test_connecting_at_any_moment(url: str, transport: str, seconds: float) -> None:
     def use() -> None:

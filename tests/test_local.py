@@ -114,11 +114,7 @@ def test_data_that_is_kept(tmp_path: Path) -> None:
     with EmbeddedPostgres(str(home)) as second:
         assert (second.password, second.port) == (first.password, first.port)
         assert value(second.url, "select a from kept") == 1
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            pytest.raises(EmbeddedPostgresError, match="another Postgres server is running in"),
-        ):
-            patch.setattr(embedded, "HANDOVER_TIMEOUT", 0)
+        with pytest.raises(EmbeddedPostgresError, match="another Postgres server is running in"):
             EmbeddedPostgres(home).start()
         assert value(second.url, "select a from kept") == 1
         assert second.pid is not None
@@ -128,8 +124,7 @@ def test_data_that_is_kept(tmp_path: Path) -> None:
         assert value(third.url, "select a from kept") == 1
 
 
-def test_two_at_once_in_one_new_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "HANDOVER_TIMEOUT", 0)
+def test_two_at_once_in_one_new_directory(tmp_path: Path) -> None:
     servers = [EmbeddedPostgres(tmp_path / "data") for _ in range(2)]
     failures: list[Exception] = []
 
@@ -152,6 +147,16 @@ def test_two_at_once_in_one_new_directory(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         for server in servers:
             server.stop()
+
+
+def test_data_that_a_postgres_of_somebody_else_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedPostgres(tmp_path) as server:
+        other = EmbeddedPostgres(tmp_path)
+        monkeypatch.setattr(other, "_lock_home", lambda account: None)
+        monkeypatch.setattr(embedded, "HANDOVER_TIMEOUT", 0.2)
+        with pytest.raises(EmbeddedPostgresError, match="another Postgres server is running in"):
+            other.start()
+        assert value(server.url, "select 1") == 1
 
 
 def test_what_is_left_of_an_initdb_that_was_killed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from ..endpoint import is_loopback
+from .cleanup import to_the_end
 from .http import Headers, HTTPConnection, HTTPError, Request
 from .sqlhttp import parse_batch, parse_login
 from .upstream import Upstream
@@ -207,8 +208,12 @@ async def unless_gone(http: HTTPConnection, work: Coroutine[Any, Any, T]) -> T:
     finally:
         for each in (task, gone):
             each.cancel()
-        # How a task that was dropped ends interests nobody; asyncio wants it to be asked nevertheless.
-        await asyncio.gather(task, gone, return_exceptions=True)
+        await to_the_end(ignore(task, gone))
+
+
+async def ignore(*tasks: asyncio.Future[Any]) -> None:
+    """Wait until tasks have ended, in whatever way."""
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def reachable(host: str) -> str:

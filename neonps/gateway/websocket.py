@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 from wsproto import ConnectionType, WSConnection
@@ -19,6 +20,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from ..protocol.backend import BackendKeyData, BackendParser, ProtocolError, ReadyForQuery
 from ..protocol.frontend import CancelRequest, Terminate
+from .cleanup import to_the_end
 from .http import CHUNK, Headers, HTTPConnection, HTTPError, Request
 from .upstream import Stream
 
@@ -118,15 +120,7 @@ class Tunnel:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            try:
-                await asyncio.gather(*tasks, return_exceptions=True)
-                if not self._postgres_ended and not self._terminated and key.request:
-                    await postgres.cancel(key.request)
-            finally:  # also when the gateway stops meanwhile
-                await postgres.close()
-            await self._close()
+            await to_the_end(self._leave(postgres, key, tasks))
 
     async def _carry_up(self, postgres: Stream) -> None:
         """Carry from the client to Postgres, until the client ends it."""
@@ -172,6 +166,16 @@ class Tunnel:
             key.watch(data)
             self._writer.write(self._ws.send(BytesMessage(data)))
             await self._writer.drain()
+
+    async def _leave(self, postgres: Stream, key: CancelKey, tasks: Iterable[asyncio.Future[None]]) -> None:
+        """Leave both sides, now that one of them, or the gateway, has ended it."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not self._postgres_ended and not self._terminated and key.request:
+            await postgres.cancel(key.request)
+        await postgres.close()
+        await self._close()
 
     async def _close(self) -> None:
         """Say goodbye, and wait for the client to do so too."""
