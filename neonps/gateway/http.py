@@ -90,16 +90,22 @@ class HTTPConnection:
         if not isinstance(event, h11.Request):
             return None
         self._head_only = event.method == b"HEAD"
-        path, _, query = event.target.decode("ascii").partition("?")
+        target = event.target.decode("ascii")
+        if not target.startswith("/") and "://" in target:  # the absolute form (RFC 9112 3.2.2)
+            target = "/" + target.partition("://")[2].partition("/")[2]
+        path, _, query = target.partition("?")
         headers = {name.decode("ascii"): value.decode("utf-8", "replace") for name, value in event.headers}
         return Request(event.method.decode("ascii"), path, query, headers, event)
 
-    async def body(self, limit: int) -> bytes:
-        """The body of the request.
+    async def body(self, request: Request, limit: int) -> bytes:
+        """The body of `request`, which is the one that came last.
 
         Raises:
             HTTPError: it is longer than `limit` bytes, or not HTTP, or does not come in time.
         """
+        too_large = HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
+        if int(request.headers.get("content-length", 0)) > limit:
+            raise too_large  # before it is sent, if the client waits to hear that it may
         parts: list[bytes] = []
         size = 0
         while True:
@@ -112,7 +118,7 @@ class HTTPConnection:
             parts.append(bytes(event.data))
             size += len(event.data)
             if size > limit:
-                raise HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
+                raise too_large
 
     async def respond(self, status: int, body: str, headers: Headers = ()) -> None:
         """Send a response; `body` is JSON, or "".

@@ -150,7 +150,7 @@ class Gateway:
             HTTPError: an error is the answer.
             OSError: the client is gone.
         """
-        body = await http.body(self._max_request)
+        body = await http.body(request, self._max_request)
         if request.path in ("/v1", "/v2") and request.headers.get("upgrade", "").lower() == "websocket":
             await self._tunnel(http, request, headers)
             return False
