@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -42,6 +43,13 @@ def value(url: str, query: str) -> Any:
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(query).fetchone()
     return row and row[0]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A new directory for data. In `tmp_path` root could not use it: every run of pytest closes what is above that."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 # The embedded Postgres
@@ -102,8 +110,8 @@ def test_it_does_not_run_as_root(postgres: EmbeddedPostgres) -> None:
     assert os.stat(f"/proc/{postgres.pid}").st_uid != 0
 
 
-def test_data_that_is_kept(tmp_path: Path) -> None:
-    home = tmp_path / "a" / "data"
+def test_data_that_is_kept(directory: Path) -> None:
+    home = directory / "a" / "data"
     with EmbeddedPostgres(home) as first:
         with psycopg.connect(first.url) as connection:
             connection.execute("create table kept (a int)")
@@ -124,8 +132,8 @@ def test_data_that_is_kept(tmp_path: Path) -> None:
         assert value(third.url, "select a from kept") == 1
 
 
-def test_two_at_once_in_one_new_directory(tmp_path: Path) -> None:
-    servers = [EmbeddedPostgres(tmp_path / "data") for _ in range(2)]
+def test_two_at_once_in_one_new_directory(directory: Path) -> None:
+    servers = [EmbeddedPostgres(directory / "data") for _ in range(2)]
     failures: list[Exception] = []
 
     def start(server: EmbeddedPostgres) -> None:
@@ -149,9 +157,9 @@ def test_two_at_once_in_one_new_directory(tmp_path: Path) -> None:
             server.stop()
 
 
-def test_data_that_a_postgres_of_somebody_else_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with EmbeddedPostgres(tmp_path) as server:
-        other = EmbeddedPostgres(tmp_path)
+def test_data_that_a_postgres_of_somebody_else_runs_on(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedPostgres(directory) as server:
+        other = EmbeddedPostgres(directory)
         monkeypatch.setattr(other, "_lock_home", lambda account: None)
         monkeypatch.setattr(embedded, "HANDOVER_TIMEOUT", 0.2)
         with pytest.raises(EmbeddedPostgresError, match="another Postgres server is running in"):
@@ -159,22 +167,22 @@ def test_data_that_a_postgres_of_somebody_else_runs_on(tmp_path: Path, monkeypat
         assert value(server.url, "select 1") == 1
 
 
-def test_what_is_left_of_an_initdb_that_was_killed(tmp_path: Path) -> None:
-    (tmp_path / "lock").touch()
-    (tmp_path / "password").write_text("old")
-    (tmp_path / "data.new").mkdir()
-    (tmp_path / "data.new" / "PG_VERSION").write_text("18")
-    with EmbeddedPostgres(tmp_path) as server:
+def test_what_is_left_of_an_initdb_that_was_killed(directory: Path) -> None:
+    (directory / "lock").touch()
+    (directory / "password").write_text("old")
+    (directory / "data.new").mkdir()
+    (directory / "data.new" / "PG_VERSION").write_text("18")
+    with EmbeddedPostgres(directory) as server:
         assert server.password != "old"
         assert value(server.url, "select 1") == 1
 
 
 @pytest.mark.parametrize("kind", ["directory", "file"])
-def test_a_directory_that_is_not_ours(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "thesis").write_text("…")
+def test_a_directory_that_is_not_ours(directory: Path, kind: str) -> None:
+    (directory / "thesis").write_text("…")
     with pytest.raises(EmbeddedPostgresError, match=r"not empty|Not a directory|File exists"):
-        EmbeddedPostgres(tmp_path if kind == "directory" else tmp_path / "thesis").start()
-    assert os.listdir(tmp_path) == ["thesis"]
+        EmbeddedPostgres(directory if kind == "directory" else directory / "thesis").start()
+    assert os.listdir(directory) == ["thesis"]
 
 
 def test_it_does_not_start() -> None:
@@ -220,11 +228,11 @@ def restored_signals() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["temporary", "kept"])
-def test_postgres_does_not_outlive_us(tmp_path: Path, keep: bool) -> None:
+def test_postgres_does_not_outlive_us(directory: Path, keep: bool) -> None:
     program = f"""
 import sys
 from neonps.embedded import EmbeddedPostgres
-with EmbeddedPostgres({str(tmp_path / "data") if keep else None!r}) as server:
+with EmbeddedPostgres({str(directory / "data") if keep else None!r}) as server:
     print(server.pid, server.url, flush=True)
     sys.stdin.read()
 """
@@ -405,9 +413,9 @@ def test_local_is_interrupted_while_it_works(postgres: EmbeddedPostgres, admin: 
     wait_for(lambda: not active(admin, "'worked'"))
 
 
-def test_local_keeps_data(tmp_path: Path) -> None:
+def test_local_keeps_data(directory: Path) -> None:
     for number in range(2):
-        with local("--data-dir", tmp_path / "data") as process:
+        with local("--data-dir", directory / "data") as process:
             with neonps.connect(database_url(process)) as session:
                 session.execute("create table if not exists kept (a int)")
                 session.execute("insert into kept values (1)")
