@@ -16,6 +16,7 @@ from neonps.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from gateway_client import Client
+    from peers import Peer
     from relay import Relay
 
     from neonps.gateway import Gateway
@@ -129,6 +130,15 @@ def relayed(
         return connect(**way, **kwargs)
 
     return relayed
+
+
+@pytest.fixture(params=["psycopg", "tcp", "websocket"])
+def peer(request: pytest.FixtureRequest, dsn: str, url: str) -> Iterator[Peer]:
+    """psycopg, and neonps over each transport that has sessions: what holds for the first has to hold for the others."""
+    from peers import Peer
+
+    with closing(Peer(request.param, dsn, url)) as peer:
+        yield peer
 
 
 @pytest.fixture
