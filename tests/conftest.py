@@ -134,7 +134,7 @@ def relayed(
 
 @pytest.fixture(params=["psycopg", "tcp", "websocket"])
 def peer(request: pytest.FixtureRequest, dsn: str, url: str) -> Iterator[Peer]:
-    """psycopg, and neonps over each transport that has sessions: what holds for the first has to hold for the others."""
+    """psycopg, and neonps over each transport that has sessions: what holds for the first has to hold for all."""
     from peers import Peer
 
     with closing(Peer(request.param, dsn, url)) as peer:
