@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import sql as sql
-from .base_connection import BaseConnection, Notify
+from .base_connection import BaseConnection
+from .client_cursor import AsyncClientCursor, ClientCursor
 from .column import Column
 from .connection import Connection, connect
 from .connection_info import ConnectionInfo
+from .copy import AsyncCopy, Copy
 from .cursor import Cursor
+from .cursor_async import AsyncCursor
 from .dbapi import (
     BINARY,
     DATETIME,
@@ -35,9 +41,19 @@ from .errors import (
     Warning,
 )
 from .isolation import IsolationLevel
-from .postgres import adapters, types
-from .transaction import Rollback, Transaction
+from .notify import Notify
+from .pipeline import AsyncPipeline, Pipeline
+from .postgres import adapters
+from .raw_cursor import AsyncRawCursor, AsyncRawServerCursor, RawCursor, RawServerCursor
+from .server_cursor import AsyncServerCursor, ServerCursor
+from .transaction import AsyncTransaction, Rollback, Transaction
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .base_query_function import FullResults
+    from .connection_async import AsyncConnection
+    from .query_function import QueryFunction, neon
+    from .query_function_async import AsyncQueryFunction, async_neon
 
 #: PEP 249: the version of the API.
 apilevel = "2.0"
@@ -46,23 +62,74 @@ threadsafety = 2
 #: PEP 249: placeholders are `%s` and `%(name)s`.
 paramstyle = "pyformat"
 
+
+def install_as_psycopg() -> None:
+    """Let `import psycopg`, and of anything below it, give neonps from now on, whether psycopg is installed or not.
+
+    Call it before anything else imports psycopg: what was imported earlier stays psycopg's, of which a `RuntimeWarning` tells.
+    Calling it again does nothing. A program that cannot be changed can be run by
+    `python -m neonps.as_psycopg program.py`.
+    """
+    from .as_psycopg import install
+
+    install()
+
+
+#: What is imported when it is first asked for, since not everybody needs it, by the module that it is in.
+_LATER = {
+    "AsyncConnection": "connection_async",
+    "AsyncQueryFunction": "query_function_async",
+    "FullResults": "base_query_function",
+    "QueryFunction": "query_function",
+    "async_neon": "query_function_async",
+    "neon": "query_function",
+}
+#: The modules that are attributes here before anybody has imported them, as they are in psycopg.
+_MODULES = frozenset(
+    ["abc", "adapt", "conninfo", "copy", "errors", "postgres", "pq", "rows", "sql", "types", "client_cursor"]
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "BINARY",
     "DATETIME",
     "NUMBER",
     "ROWID",
     "STRING",
+    "AsyncClientCursor",
+    "AsyncConnection",
+    "AsyncCopy",
+    "AsyncCursor",
+    "AsyncPipeline",
+    "AsyncQueryFunction",
+    "AsyncRawCursor",
+    "AsyncRawServerCursor",
+    "AsyncServerCursor",
+    "AsyncTransaction",
     "BaseConnection",
     "Binary",
+    "ClientCursor",
     "Column",
     "Connection",
     "ConnectionInfo",
+    "Copy",
     "Cursor",
     "DataError",
     "DatabaseError",
     "Date",
     "DateFromTicks",
     "Error",
+    "FullResults",
     "IntegrityError",
     "InterfaceError",
     "InternalError",
@@ -70,8 +137,13 @@ __all__ = [
     "NotSupportedError",
     "Notify",
     "OperationalError",
+    "Pipeline",
     "ProgrammingError",
+    "QueryFunction",
+    "RawCursor",
+    "RawServerCursor",
     "Rollback",
+    "ServerCursor",
     "Time",
     "TimeFromTicks",
     "Timestamp",
@@ -81,8 +153,10 @@ __all__ = [
     "__version__",
     "adapters",
     "apilevel",
+    "async_neon",
     "connect",
+    "install_as_psycopg",
+    "neon",
     "paramstyle",
     "threadsafety",
-    "types",
 ]

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from .connection import BaseConnection
     from .formats import PyFormat
     from .sql import SQL, Composed
+    from .template import Template
 
 __all__ = [
     "AdaptContext",
     "Buffer",
+    "ConnDict",
+    "ConnMapping",
+    "ConnParam",
     "ConnectionType",
     "DumpFunc",
     "Dumper",
@@ -25,16 +29,25 @@ __all__ = [
     "Loader",
     "Params",
     "Query",
+    "QueryNoTemplate",
 ]
 
 #: A value on the wire.
 Buffer = bytes | bytearray | memoryview
 
-#: A statement. A plain str should be a literal: values belong into the parameters.
-Query = Union["LiteralString", bytes, "SQL", "Composed"]
+#: A statement that has its parameters beside it. A plain str should be a literal: values belong into the parameters.
+QueryNoTemplate = Union["LiteralString", bytes, "SQL", "Composed"]
+
+#: A statement; in a template string (Python 3.14) parameters are part of it.
+Query = Union["LiteralString", bytes, "SQL", "Composed", "Template"]
 
 #: Parameters of a statement, by position or by name.
 Params = Sequence[Any] | Mapping[str, Any]
+
+#: The value of a keyword of `connect()`, and several of them by their names.
+ConnParam = str | int | None
+ConnDict = dict[str, ConnParam]
+ConnMapping = Mapping[str, ConnParam]
 
 ConnectionType = TypeVar("ConnectionType", bound="BaseConnection[Any]")
 

@@ -5,34 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
 from . import errors as e
-from .abc import Params, Query
+from .abc import AdaptContext, Params, Query
 from .adapters_map import AdaptersMap
 from .connection_info import ConnectionInfo
-from .flows.requests import Flow
+from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel, TransactionCharacteristics
-from .pq import TransactionStatus
+from .notify import Notify
+from .pq import Format, TransactionStatus
 from .protocol.backend import NotificationResponse
 from .protocol.result import Result
 from .query import PostgresQuery
 from .rows import BaseRowFactory, Row
+from .two_phase import TwoPhaseCommit
 
 if TYPE_CHECKING:
     from .diagnostic import Diagnostic
+    from .net.aio import AsyncRunner
+    from .net.blocking import BlockingRunner
     from .transaction import BaseTransaction
 
 logger = logging.getLogger("neonps")
-
-
-class Notify(NamedTuple):
-    """A notification that has arrived (PostgreSQL docs, NOTIFY)."""
-
-    channel: str
-    payload: str
-    pid: int
 
 
 NoticeHandler = Callable[["Diagnostic"], None]
@@ -44,7 +40,7 @@ BatchItem = Union[Query, "tuple[Query, Params | None]"]
 T = TypeVar("T")
 
 
-class BaseConnection(Generic[Row]):
+class BaseConnection(TwoPhaseCommit, Generic[Row]):
     """See `neonps.Connection`."""
 
     # PEP 249, "Optional DB API Extensions": the exceptions as attributes of the connection.
@@ -59,10 +55,16 @@ class BaseConnection(Generic[Row]):
     ProgrammingError = e.ProgrammingError
     NotSupportedError = e.NotSupportedError
 
-    def __init__(self, transport: Transport, row_factory: BaseRowFactory[Row]) -> None:
+    cursor_factory: type[Any]
+    server_cursor_factory: type[Any]
+
+    def __init__(
+        self, transport: Transport, runner: BlockingRunner | AsyncRunner, row_factory: BaseRowFactory[Row]
+    ) -> None:
         from .postgres import adapters
 
         self._transport = transport
+        self._runner = runner
         self._adapters = AdaptersMap(adapters)
         self._blocks: list[BaseTransaction] = []
         self._notice_handlers: list[NoticeHandler] = []
@@ -72,6 +74,17 @@ class BaseConnection(Generic[Row]):
         # Not methods of the connection: it would be in a cycle, and only the garbage collector would ever close it.
         transport.on_notice = partial(_take_notice, self._notice_handlers)
         transport.on_notify = partial(_take_notify, self._notify_handlers, self._notifications)
+
+    def _configure(
+        self, autocommit: bool, prepare_threshold: int | None, cursor_factory: Any, context: AdaptContext | None
+    ) -> None:
+        """Take over what `connect()` was given beside the connection parameters."""
+        self._transport.autocommit = bool(autocommit)
+        self.prepare_threshold = prepare_threshold
+        if cursor_factory is not None:
+            self.cursor_factory = cursor_factory
+        if context is not None:
+            self._adapters = AdaptersMap(context.adapters)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"
@@ -107,9 +120,43 @@ class BaseConnection(Generic[Row]):
         return self._transport.closed
 
     @property
+    def prepare_threshold(self) -> int | None:
+        """How many times a statement is run before it is prepared; None never prepares one. Of no effect over HTTP."""
+        return self._transport.prepared.threshold
+
+    @prepare_threshold.setter
+    def prepare_threshold(self, value: int | None) -> None:
+        self._transport.prepared.threshold = value
+
+    @property
+    def prepared_max(self) -> int | None:
+        """How many statements stay prepared at most, those that were used last; None sets no limit."""
+        return self._transport.prepared.maximum
+
+    @prepared_max.setter
+    def prepared_max(self, value: int | None) -> None:
+        self._transport.prepared.maximum = value
+
+    def fileno(self) -> int:
+        """The file descriptor of the socket.
+
+        Raises:
+            OperationalError: the connection is closed, or (over HTTP) there is no socket at the moment.
+        """
+        self._check_open()
+        descriptor = self._runner.fileno()
+        if descriptor < 0:
+            raise e.OperationalError("there is no open socket at the moment")
+        return descriptor
+
+    @property
     def broken(self) -> bool:
         """Whether the connection can no longer be used, and not because `close()` was called."""
         return self._transport.broken
+
+    def _run(self, flow: Flow[Any]) -> Any:
+        """Run a flow as one call of the user; on an `AsyncConnection` what is returned has to be awaited."""
+        raise NotImplementedError
 
     def _check_open(self) -> None:
         if self.closed:
@@ -189,6 +236,7 @@ class BaseConnection(Generic[Row]):
         return self._transport.transaction_status is not TransactionStatus.IDLE
 
     def _commit_flow(self) -> Flow[None]:
+        self._refuse_in_two_phase("commit")
         if self._blocks:
             raise e.ProgrammingError(
                 "Explicit commit() forbidden within a Transaction context. "
@@ -197,6 +245,7 @@ class BaseConnection(Generic[Row]):
         yield from self._transport.commit()
 
     def _rollback_flow(self) -> Flow[None]:
+        self._refuse_in_two_phase("rollback")
         if self._blocks:
             raise e.ProgrammingError(
                 "Explicit rollback() forbidden within a Transaction context. "
@@ -243,7 +292,40 @@ class BaseConnection(Generic[Row]):
 
         return Transformer(self)
 
+    # Cursors
+
+    def _new_cursor(self, name: str, binary: bool, row_factory: Any, **server_side: Any) -> Any:
+        """A cursor, on the server if it has a name."""
+        self._check_open()
+        factory = row_factory or self.row_factory
+        if name:
+            cursor = self.server_cursor_factory(self, name, row_factory=factory, **server_side)
+        else:
+            cursor = self.cursor_factory(self, row_factory=factory)
+        if binary:
+            cursor.format = Format.BINARY
+        return cursor
+
+    def _cursor_with(self, result: Result) -> Any:
+        cursor = self._new_cursor("", False, None)
+        cursor._take([result])
+        return cursor
+
     # Notices and notifications
+
+    def _notifies_flow(self, timeout: float | None) -> Flow[list[Notify]]:
+        """The notifications that have come; waits for some if there are none, for `timeout` seconds."""
+        session = self._transport.session("notifies()")
+        if not self._notifications:
+            yield Deadline(timeout)
+            try:
+                while not self._notifications:
+                    yield from session.wait_for_notifies()
+            except DeadlinePassed:
+                pass  # then there are none
+        came = list(self._notifications)
+        self._notifications.clear()
+        return came
 
     def add_notice_handler(self, callback: NoticeHandler) -> None:
         """Have `callback` called with a `Diagnostic` for each notice of the server."""

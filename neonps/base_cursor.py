@@ -18,6 +18,8 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .base_connection import BaseConnection
+    from .flows.copy import CopyStream
+    from .flows.stream import RowStream
 
 _NOT_THERE_YET = (
     "over HTTP the result of this statement is there after commit(), since an open transaction cannot exist; "
@@ -33,6 +35,11 @@ class BaseCursor(Generic[Row]):
         format: the format in which results are asked for.
     """
 
+    #: How statements and parameters become what the server takes.
+    _query_class: type[PostgresQuery] = PostgresQuery
+    #: Whether statements may be prepared on the server.
+    _prepares = True
+
     def __init__(self, connection: BaseConnection[Any], *, row_factory: BaseRowFactory[Row]) -> None:
         self._connection = connection
         self._row_factory = row_factory
@@ -40,6 +47,7 @@ class BaseCursor(Generic[Row]):
         self.arraysize = 1
         self.format = Format.TEXT
         self._closed = False
+        self._copy_stream: CopyStream | None = None
         self._reset()
 
     def __repr__(self) -> str:
@@ -58,7 +66,8 @@ class BaseCursor(Generic[Row]):
         self._number = 0  # of the result among the results
         self._position = 0  # of the next row in the result
         self._rowcount = -1
-        self._kept = False  # over HTTP, waiting for commit
+        self._pending = False  # the results come later: in a pipeline, or over HTTP with commit
+        self._query: PostgresQuery | None = None
         self._transformer = Transformer(self)
         self._make_row: RowMaker[Row] | None = None
 
@@ -138,47 +147,89 @@ class BaseCursor(Generic[Row]):
         self._check_closed()
         self._reset()
 
-    def _execute_flow(self, query: Query, params: Params | None, binary: bool | None) -> Flow[None]:
-        self._prepare_execute()
-        transport = self._connection._transport
-        converted = PostgresQuery(self._transformer, text_only=not transport.has_binary)
+    def _converted(self, query: Query, params: Params | None = None) -> PostgresQuery:
+        """The statement and its parameters as the server takes them."""
+        text_only = not self._connection._transport.has_binary
+        self._query = converted = self._query_class(self._transformer, text_only=text_only)
         converted.convert(query, params)
-        wants_binary = (self.format is Format.BINARY if binary is None else binary) and transport.has_binary
-        results = yield from transport.execute(converted, binary=wants_binary, deliver=self._take)
+        return converted
+
+    def _wants_binary(self, binary: bool | None) -> bool:
+        """Whether to ask for results in binary format."""
+        wanted = self.format is Format.BINARY if binary is None else binary
+        return wanted and self._connection._transport.has_binary
+
+    def _execute_flow(
+        self, query: Query, params: Params | None, prepare: bool | None, binary: bool | None
+    ) -> Flow[None]:
+        self._prepare_execute()
+        results = yield from self._connection._transport.execute(
+            self._converted(query, params),
+            binary=self._wants_binary(binary),
+            deliver=self._take,
+            prepare=prepare if self._prepares else False,
+        )
         self._take_or_wait(results)
 
     def _executemany_flow(self, query: Query, params_seq: Iterable[Params], returning: bool) -> Flow[None]:
         self._prepare_execute()
         transport = self._connection._transport
-        converted = PostgresQuery(self._transformer, text_only=not transport.has_binary)
-        flow = transport.executemany(
+        self._query = converted = self._query_class(self._transformer, text_only=not transport.has_binary)
+        outcome = yield from transport.executemany(
             converted,
-            _converted(converted, query, params_seq),
+            _each_converted(converted, query, params_seq),
             returning=returning,
-            binary=self.format is Format.BINARY and transport.has_binary,
+            binary=self._wants_binary(None),
             deliver=self._take if returning else self._take_count,
         )
-        outcome = yield from flow
         if isinstance(outcome, int):
             self._rowcount = outcome
         else:
             self._take_or_wait(outcome)
 
+    def _stream_start_flow(
+        self, query: Query, params: Params | None, binary: bool | None, size: int
+    ) -> Flow[RowStream | None]:
+        """Run a statement whose rows are not to be collected; None if they are there already, as over HTTP."""
+        if size < 1:
+            raise ValueError("size must be >= 1")
+        transport = self._connection._transport
+        if not transport.has_session:
+            yield from self._execute_flow(query, params, None, binary)
+            self._fetchable()
+            return None
+        self._prepare_execute()
+        from .flows.stream import RowStream
+
+        stream = RowStream(transport.session("stream()"), self._converted(query, params), self._wants_binary(binary))
+        yield from stream.start()
+        return stream
+
+    def _stream_next_flow(self, stream: RowStream) -> Flow[list[Row] | None]:
+        """The next rows that have come; None after the last."""
+        result = yield from stream.next()
+        if result is None:
+            if stream.result is not None:
+                self._take([stream.result])
+            return None
+        self._take([result])
+        return self._fetch(None)
+
     def _take_or_wait(self, results: list[Result] | None) -> None:
         if results is None:
-            self._kept = True
+            self._pending = True
         else:
             self._take(results)
 
     def _take(self, results: list[Result]) -> None:
         """Make the results that have come the ones to fetch from."""
-        self._kept = False
+        self._pending = False
         self._results = results
         if results:
             self._select(0)
 
     def _take_count(self, results: list[Result]) -> None:
-        self._kept = False
+        self._pending = False
         self._rowcount = sum(result.command_tuples or 0 for result in results)
 
     def _select(self, number: int) -> None:
@@ -238,7 +289,7 @@ class BaseCursor(Generic[Row]):
         return result
 
     def _refuse_to_fetch(self, result: Result | None) -> NoReturn:
-        if self._kept:
+        if self._pending:
             raise e.NotSupportedError(_NOT_THERE_YET)
         if result is None:
             raise e.ProgrammingError("no result available")
@@ -256,8 +307,24 @@ class BaseCursor(Generic[Row]):
         self._closed = True
         self._reset()
 
+    def _set_result(self, index: int) -> None:
+        count = len(self._results)
+        if not -count <= index < count:
+            raise IndexError(f"index {index} out of range: {count} result(s) available")
+        self._select(index % count)
 
-def _converted(converted: PostgresQuery, query: Query, params_seq: Iterable[Params]) -> Iterable[Params]:
+    def _copy_statement(self, statement: Query, params: Params | None) -> bytes:
+        """A COPY statement as it is sent: the server takes no parameters with it, so they are written into it."""
+        from .client_query import PostgresClientQuery
+
+        self._check_closed()
+        self._reset()
+        self._query = query = PostgresClientQuery(self._transformer)
+        query.convert(statement, params)
+        return query.query
+
+
+def _each_converted(converted: PostgresQuery, query: Query, params_seq: Iterable[Params]) -> Iterable[Params]:
     """The same parameters; the first of them are what the placeholders of the statement are read with."""
     for number, params in enumerate(params_seq):
         if number == 0:

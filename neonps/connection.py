@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from . import errors as e
 from .abc import AdaptContext, Params, Query
-from .adapters_map import AdaptersMap
 from .base_connection import BaseConnection, BatchItem
 from .cursor import Cursor
 from .flows.connect import open_transport
@@ -18,10 +17,18 @@ from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel
 from .net.blocking import BlockingRunner
-from .pq import Format
+from .notify import Notify, NotifyWait
+from .pgconn import PGconn
+from .pipeline import Pipeline
 from .rows import BaseRowFactory, Row, tuple_row
+from .server_cursor import ServerCursor
 from .settings import resolve
 from .transaction import Transaction
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .xid import Xid
 
 T = TypeVar("T")
 CursorRow = TypeVar("CursorRow")
@@ -38,13 +45,19 @@ class Connection(BaseConnection[Row]):
     Attributes:
         row_factory: what makes the rows of its cursors; see `neonps.rows`.
         cursor_factory: the class of its cursors.
+        server_cursor_factory: the class of its cursors that have a name.
+        lock: is held while a call is under way.
     """
 
+    _runner: BlockingRunner
+    cursor_factory: type[Cursor[Any]]
+    server_cursor_factory: type[ServerCursor[Any]]
+
     def __init__(self, transport: Transport, runner: BlockingRunner, row_factory: BaseRowFactory[Row]) -> None:
-        super().__init__(transport, row_factory)
-        self._runner = runner
-        self._lock = threading.RLock()
-        self.cursor_factory: type[Cursor[Any]] = Cursor
+        super().__init__(transport, runner, row_factory)
+        self.lock = threading.RLock()
+        self.cursor_factory = Cursor
+        self.server_cursor_factory = ServerCursor
 
     @classmethod
     def connect(
@@ -52,11 +65,12 @@ class Connection(BaseConnection[Row]):
         conninfo: str = "",
         *,
         autocommit: bool = False,
+        prepare_threshold: int | None = 5,
+        context: AdaptContext | None = None,
         row_factory: BaseRowFactory[Any] | None = None,
         cursor_factory: type[Cursor[Any]] | None = None,
-        context: AdaptContext | None = None,
         **kwargs: Any,
-    ) -> Connection[Any]:
+    ) -> Self:
         """See `neonps.connect()`."""
         settings = resolve(conninfo, kwargs)
         runner = BlockingRunner()
@@ -65,16 +79,12 @@ class Connection(BaseConnection[Row]):
         except e.Error as error:
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
-        transport.autocommit = bool(autocommit)
-        if cursor_factory is not None:
-            connection.cursor_factory = cursor_factory
-        if context is not None:
-            connection._adapters = AdaptersMap(context.adapters)
+        connection._configure(autocommit, prepare_threshold, cursor_factory, context)
         return connection
 
     def _run(self, flow: Flow[T]) -> T:
         """Run a flow as one call of the user; other threads wait until it is done."""
-        with self._lock:
+        with self.lock:
             guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
             try:
                 return self._runner.run(guarded)
@@ -115,23 +125,11 @@ class Connection(BaseConnection[Row]):
         """Close the connection; a transaction that is open is undone. Never fails, and can be repeated."""
         if self.closed:
             return
-        with self._lock:
+        with self.lock:
             try:
                 self._runner.run(self._transport.close())
             finally:
                 self._runner.close()
-
-    def fileno(self) -> int:
-        """The file descriptor of the socket.
-
-        Raises:
-            OperationalError: the connection is closed, or (over HTTP) there is no socket at the moment.
-        """
-        self._check_open()
-        descriptor = self._runner.fileno()
-        if descriptor < 0:
-            raise e.OperationalError("there is no open socket at the moment")
-        return descriptor
 
     # Cursors
 
@@ -139,28 +137,89 @@ class Connection(BaseConnection[Row]):
     def cursor(self, *, binary: bool = False) -> Cursor[Row]: ...
     @overload
     def cursor(self, *, binary: bool = False, row_factory: BaseRowFactory[CursorRow]) -> Cursor[CursorRow]: ...
-    def cursor(self, *, binary: bool = False, row_factory: BaseRowFactory[Any] | None = None) -> Cursor[Any]:
+    @overload
+    def cursor(
+        self, name: str, *, binary: bool = False, scrollable: bool | None = None, withhold: bool = False
+    ) -> ServerCursor[Row]: ...
+    @overload
+    def cursor(
+        self,
+        name: str,
+        *,
+        binary: bool = False,
+        row_factory: BaseRowFactory[CursorRow],
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> ServerCursor[CursorRow]: ...
+    def cursor(
+        self,
+        name: str = "",
+        *,
+        binary: bool = False,
+        row_factory: BaseRowFactory[Any] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> Cursor[Any] | ServerCursor[Any]:
         """A new cursor.
 
         Args:
+            name: makes it a server-side cursor of this name, whose rows stay on the server until they are fetched.
             binary: ask for results in binary format; HTTP carries text only, which makes no difference to the values.
             row_factory: what makes its rows; that of the connection by default.
+            scrollable: whether a server-side cursor can scroll backwards; None leaves it to the server.
+            withhold: whether a server-side cursor outlives its transaction.
 
         Raises:
             OperationalError: the connection is closed.
         """
-        self._check_open()
-        cursor = self.cursor_factory(self, row_factory=row_factory or self.row_factory)
-        if binary:
-            cursor.format = Format.BINARY
+        cursor: Cursor[Any] = self._new_cursor(name, binary, row_factory, scrollable=scrollable, withhold=withhold)
         return cursor
 
     def execute(
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
     ) -> Cursor[Row]:
         """Run a statement on a new cursor, and return that. See `Cursor.execute()`."""
-        cursor = self.cursor(binary=binary)
-        return cursor.execute(query, params, prepare=prepare)
+        return self.cursor(binary=binary).execute(query, params, prepare=prepare)
+
+    def pipeline(self) -> Pipeline:
+        """A block in which statements do not wait for the results of those before, for fewer round trips.
+
+        Their results come when they are fetched, at `Pipeline.sync()`, and at the end of the block. After an error
+        everything up to the next of these points fails. Over HTTP the statements are collected and run at the end, as
+        one transaction; their results come then, or with `commit()` unless the connection is in autocommit mode.
+        """
+        return Pipeline(self)
+
+    def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> Iterator[Notify]:
+        """Wait for notifications, and give them as they come; those first that have come already.
+
+        Args:
+            timeout: stop after so many seconds; None waits for ever.
+            stop_after: stop when at least so many have come.
+
+        Raises:
+            NotSupportedError: over HTTP.
+            OperationalError: the connection is lost.
+        """
+        wait = NotifyWait(timeout, stop_after)
+        while wait.goes_on:
+            came = self._run(self._notifies_flow(wait.remaining()))
+            wait.take(came)
+            yield from came
+
+    def wait(self, flow: Flow[T], interval: float | None = None) -> T:
+        """Run a flow on the connection (see `neonps.flows`), and give what it returns.
+
+        Args:
+            flow: the flow.
+            interval: accepted for the sake of programs that give it.
+        """
+        return self._run(flow)
+
+    @property
+    def pgconn(self) -> PGconn:
+        """The connection as libpq shows it, for programs that look at its state there."""
+        return PGconn(self, self.close)
 
     def batch(
         self,
@@ -187,12 +246,7 @@ class Connection(BaseConnection[Row]):
             ProgrammingError: characteristics were given and a transaction is open already.
         """
         results = self._run(self._batch_flow(statements, isolation_level, read_only, deferrable))
-        cursors = []
-        for result in results:
-            cursor = self.cursor()
-            cursor._take([result])
-            cursors.append(cursor)
-        return cursors
+        return [self._cursor_with(result) for result in results]
 
     # Transactions
 
@@ -230,26 +284,66 @@ class Connection(BaseConnection[Row]):
         Raises:
             ProgrammingError: a transaction is open.
         """
-        with self._lock:
+        with self.lock:
             self._set_autocommit(value)
 
     def set_isolation_level(self, value: IsolationLevel | None) -> None:
         """Set `isolation_level`. Raises what `set_autocommit()` raises."""
-        with self._lock:
+        with self.lock:
             self._set_isolation_level(value)
 
     def set_read_only(self, value: bool | None) -> None:
         """Set `read_only`. Raises what `set_autocommit()` raises."""
-        with self._lock:
+        with self.lock:
             self._set_read_only(value)
 
     def set_deferrable(self, value: bool | None) -> None:
         """Set `deferrable`. Raises what `set_autocommit()` raises."""
-        with self._lock:
+        with self.lock:
             self._set_deferrable(value)
 
     def _assign(self, attribute: str, value: Any) -> None:
         getattr(self, f"set_{attribute}")(value)
+
+    # Two-phase commit
+
+    def tpc_begin(self, xid: Xid | str) -> None:
+        """Begin a transaction that is to be committed in two phases (PEP 249, PostgreSQL docs, PREPARE TRANSACTION).
+
+        Args:
+            xid: what `xid()` has made, or a string, to identify the transaction.
+
+        Raises:
+            ProgrammingError: a transaction is open, or the connection is in autocommit mode.
+            NotSupportedError: over HTTP.
+        """
+        self._run(self._tpc_begin_flow(xid))
+
+    def tpc_prepare(self) -> None:
+        """Do the first phase: from then on the transaction survives a crash, and can be ended by any connection.
+
+        Raises:
+            ProgrammingError: `tpc_begin()` was not called, or this was called already.
+            Error: what the server has answered.
+        """
+        self._run(self._tpc_prepare_flow())
+
+    def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        """Commit the transaction of `tpc_begin()`, prepared or not, or one that was prepared and is found by `xid`.
+
+        Raises:
+            ProgrammingError: a transaction is open although there is an `xid`, or there is neither.
+            Error: what the server has answered.
+        """
+        self._run(self._tpc_finish_flow("COMMIT", xid))
+
+    def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        """Roll back like `tpc_commit()` commits."""
+        self._run(self._tpc_finish_flow("ROLLBACK", xid))
+
+    def tpc_recover(self) -> list[Xid]:
+        """The transactions that were prepared and not ended, of all connections to the server."""
+        return self._run(self._tpc_recover_flow())
 
     # Cancelling
 
@@ -282,9 +376,10 @@ def connect(
     conninfo: str = "",
     *,
     autocommit: bool = False,
+    prepare_threshold: int | None = 5,
+    context: AdaptContext | None = None,
     row_factory: BaseRowFactory[Any] | None = None,
     cursor_factory: type[Cursor[Any]] | None = None,
-    context: AdaptContext | None = None,
     **kwargs: Any,
 ) -> Connection[Any]:
     """Connect to a database.
@@ -292,9 +387,11 @@ def connect(
     Args:
         conninfo: a URL (`postgresql://user:password@host/db?transport=http`) or `keyword=value` pairs.
         autocommit: let each statement take effect at once.
+        prepare_threshold: how many times a statement is run before it is prepared; None never prepares one, as it
+            has to be behind a PgBouncer that does not know of prepared statements. Of no effect over HTTP.
+        context: where to take the adapters from; those of the module by default.
         row_factory: what makes rows; tuples by default. See `neonps.rows`.
         cursor_factory: the class of the cursors.
-        context: where to take the adapters from; those of the module by default.
         **kwargs: any keyword of `conninfo`, and it overrides what is there: libpq's (PostgreSQL docs 34.1.2), and
             transport: "websocket", "http" or "tcp"; by default websocket for a known provider or with a gateway.
             gateway: the base URL of a gateway that has both endpoints.
@@ -313,8 +410,9 @@ def connect(
     return Connection.connect(
         conninfo,
         autocommit=autocommit,
+        prepare_threshold=prepare_threshold,
+        context=context,
         row_factory=row_factory,
         cursor_factory=cursor_factory,
-        context=context,
         **kwargs,
     )

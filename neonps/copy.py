@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Sequence
 from struct import Struct
 from struct import error as StructError
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from . import errors as e
 from .abc import Buffer
 from .flows.copy import CopyStream
 from .flows.requests import Flow
-from .flows.session import Session
 from .formats import PyFormat
-from .pq import Format
+from .pq import Format, PipelineStatus
 from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .base_cursor import BaseCursor
     from .cursor import Cursor
+    from .cursor_async import AsyncCursor
 
 #: Rows are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 16
@@ -46,22 +47,43 @@ _int32 = Struct("!i")
 
 
 class BaseCopy:
-    """What the COPY objects, blocking and asyncio, have in common."""
+    """What the COPY objects, blocking and asyncio, have in common.
 
-    def __init__(self, cursor: BaseCursor[Any], statement: bytes) -> None:
-        transport = cursor._connection._transport
-        if not isinstance(transport, Session):
-            raise e.NotSupportedError(
-                "COPY needs a session, which cannot exist over HTTP; use transport='websocket' or 'tcp'"
-            )
+    Args:
+        cursor: where the operation is performed.
+        statement: the COPY statement, ready to be sent; None for a COPY that needs no server, with a writer.
+        binary: the format of a COPY without a statement; otherwise the server says.
+    """
+
+    def __init__(self, cursor: BaseCursor[Any], statement: bytes | None, binary: bool | None) -> None:
         self._cursor = cursor
-        self._stream = CopyStream(transport, statement)
+        self._stream: CopyStream | None = None
+        if statement is not None:
+            transport = cursor._connection._transport
+            if transport.pipeline_status is not PipelineStatus.OFF:
+                raise e.NotSupportedError("COPY cannot be used in pipeline mode")
+            self._stream = CopyStream(transport.session("COPY"), statement)
+        self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         self._typed = False
         self._unsent: list[Buffer] = []
         self._unsent_size = 0
         self._header_due = True
         self._raw = False  # whoever writes bytes writes header and trailer of the binary format too
+
+    @property
+    def _binary(self) -> bool:
+        return self._binary_given if self._stream is None else self._stream.binary
+
+    @property
+    def _reading(self) -> bool:
+        return self._stream is not None and self._stream.reading
+
+    def _reader(self) -> CopyStream:
+        """The stream that data come from."""
+        if self._stream is None or not self._stream.reading:
+            raise TypeError("data cannot be read from a COPY ... FROM STDIN")
+        return self._stream
 
     def set_types(self, types: Sequence[int | str]) -> None:
         """Say which types the columns have; a binary COPY needs it to read rows, and to write what it has to cast.
@@ -71,39 +93,47 @@ class BaseCopy:
         """
         registry = self._transformer.adapters.types
         oids = [each if isinstance(each, int) else registry.get_oid(each) for each in types]
-        format = Format(self._stream.binary)
-        if self._stream.reading:
+        format = Format(self._binary)
+        if self._reading:
             self._transformer.set_loader_types(oids, format)
         else:
             self._transformer.set_dumper_types(oids, format)
         self._typed = True
 
-    def _write_flow(self, data: Buffer | str) -> Flow[None]:
+    def _raw_data(self, data: Buffer | str) -> Buffer:
+        """What is to be written for a piece of data that the user has formatted."""
         if isinstance(data, str):
-            if self._stream.binary:
+            if self._binary:
                 raise TypeError("cannot copy str data in binary mode: use bytes instead")
-            data = data.encode()
+            data = data.encode(self._cursor._connection.info.encoding)
+        elif not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"cannot copy data of type {type(data).__name__}: use bytes or str")
         self._raw = True
-        yield from self._put(data)
+        return data
 
-    def _write_row_flow(self, row: Sequence[Any]) -> Flow[None]:
-        yield from self._put(self._binary_row(row) if self._stream.binary else self._text_row(row))
+    def _row_data(self, row: Sequence[Any]) -> bytes:
+        return self._binary_row(row) if self._binary else self._text_row(row)
 
-    def _put(self, data: Buffer) -> Flow[None]:
-        """Collect what is written, so that it is sent in large pieces."""
-        if self._stream.reading:
+    def _collect(self, data: Buffer) -> bytes:
+        """Collect what is written; b"" until there is enough of it to be sent."""
+        if self._reading:
             raise TypeError("data cannot be written to a COPY ... TO STDOUT")
         self._unsent.append(data)
         self._unsent_size += len(data)
-        if self._unsent_size > _SEND_SIZE:
-            yield from self._flush()
+        return self._collected() if self._unsent_size > _SEND_SIZE else b""
 
-    def _flush(self) -> Flow[None]:
+    def _collected(self) -> bytes:
+        """What was collected, to be sent now."""
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_size = 0
-        if data:
-            yield from self._stream.write(data)
+        return data
+
+    def _last_data(self) -> bytes:
+        """What is left to be sent at the end."""
+        if self._binary and not self._raw:
+            self._unsent += (self._header(), _BINARY_TRAILER)
+        return self._collected()
 
     def _text_row(self, row: Sequence[Any]) -> bytes:
         values = self._transformer.dump_sequence(row, [PyFormat.TEXT] * len(row))
@@ -127,17 +157,15 @@ class BaseCopy:
         return header
 
     def _read_flow(self) -> Flow[bytes]:
-        if not self._stream.reading:
-            raise TypeError("data cannot be read from a COPY ... FROM STDIN")
-        return (yield from self._stream.read()) or b""
+        return (yield from self._reader().read()) or b""
 
     def _read_row_flow(self) -> Flow[tuple[Any, ...] | None]:
         data = yield from self._read_flow()
-        if self._stream.binary and data.startswith(_BINARY_HEADER[:11]):
+        if self._binary and data.startswith(_BINARY_HEADER[:11]):
             data = data[len(_BINARY_HEADER) :] or (yield from self._read_flow())
         if not data:
             return None
-        if self._stream.binary:
+        if self._binary:
             if data == _BINARY_TRAILER:
                 yield from self._read_flow()
                 return None
@@ -145,19 +173,22 @@ class BaseCopy:
         else:
             values = [_parse_text(field) for field in data.removesuffix(b"\n").split(b"\t")]
         if not self._typed:
-            self._transformer.set_loader_types([0] * len(values), Format(self._stream.binary))
+            self._transformer.set_loader_types([0] * len(values), Format(self._binary))
             self._typed = True
         return self._transformer.load_sequence(values)
 
     def _finish_flow(self, exc: BaseException | None) -> Flow[None]:
+        if self._stream is None or self._stream.ended:
+            return
         failure = None if exc is None else f"error from Python: {type(exc).__qualname__} - {exc}"
-        if failure is None and not self._stream.reading:
-            if self._stream.binary and not self._raw:
-                self._unsent += (self._header(), _BINARY_TRAILER)
-            yield from self._flush()
-        result = yield from self._stream.finish(failure)
-        if result is not None:
-            self._cursor._take([result])
+        try:
+            result = yield from self._stream.finish(failure)
+        except e.Error:
+            if exc is None:
+                raise  # otherwise it only says that the COPY was undone, and what has undone it goes on
+        else:
+            if result is not None:
+                self._cursor._take([result])
 
 
 def _parse_text(field: bytes) -> bytes | None:
@@ -189,13 +220,96 @@ def _parse_binary(row: bytes) -> list[bytes | None]:
     return values
 
 
+class Writer(ABC):
+    """Where the data of a COPY go; subclass it and write `write()`."""
+
+    @abstractmethod
+    def write(self, data: Buffer) -> None:
+        """Write a piece of data."""
+
+    def finish(self, exc: BaseException | None = None) -> None:  # noqa: B027 - nothing has to be done
+        """Called at the end, with the exception that has ended the COPY if there was one."""
+
+
+class LibpqWriter(Writer):
+    """Writes to the server: what a `Copy` does if it is given no writer. For subclasses that look at the data.
+
+    Args:
+        cursor: the cursor that the COPY was begun on.
+    """
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self.cursor = cursor
+
+    def write(self, data: Buffer) -> None:
+        stream = self.cursor._copy_stream
+        if stream is None:
+            raise e.ProgrammingError("no COPY is in progress on this cursor")
+        self.cursor._connection._run(stream.write(data))
+
+
+class FileWriter(Writer):
+    """Writes to a file, for a COPY that has no statement.
+
+    Args:
+        file: a file that is open for writing in binary mode.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def write(self, data: Buffer) -> None:
+        self.file.write(data)
+
+
+class AsyncWriter(ABC):
+    """Where the data of an `AsyncCopy` go; subclass it and write `write()`."""
+
+    @abstractmethod
+    async def write(self, data: Buffer) -> None:
+        """Write a piece of data."""
+
+    async def finish(self, exc: BaseException | None = None) -> None:  # noqa: B027 - nothing has to be done
+        """Called at the end, with the exception that has ended the COPY if there was one."""
+
+
+class AsyncLibpqWriter(AsyncWriter):
+    """As `LibpqWriter`, for an `AsyncCopy`."""
+
+    def __init__(self, cursor: AsyncCursor[Any]) -> None:
+        self.cursor = cursor
+
+    async def write(self, data: Buffer) -> None:
+        stream = self.cursor._copy_stream
+        if stream is None:
+            raise e.ProgrammingError("no COPY is in progress on this cursor")
+        await self.cursor._connection._run(stream.write(data))
+
+
 class Copy(BaseCopy):
     """A COPY that is under way; made by `Cursor.copy()`, and to be used as a context manager.
 
     At the end of the block the COPY is completed; after an exception in it, it is undone.
+
+    Args:
+        cursor: the cursor to perform it on.
+        statement: the COPY statement; without one there has to be a writer.
+        binary: write the binary format, when there is no statement that says so.
+        writer: what to give the data to instead of the server.
     """
 
     _cursor: Cursor[Any]
+
+    def __init__(
+        self,
+        cursor: Cursor[Any],
+        statement: bytes | None = None,
+        *,
+        binary: bool | None = None,
+        writer: Writer | None = None,
+    ) -> None:
+        super().__init__(cursor, statement, binary)
+        self.writer = writer or LibpqWriter(cursor)
 
     @property
     def cursor(self) -> Cursor[Any]:
@@ -203,20 +317,35 @@ class Copy(BaseCopy):
         return self._cursor
 
     def __enter__(self) -> Copy:
-        self._cursor._connection._run(self._stream.start())
+        if self._stream is not None:
+            self._cursor._connection._run(self._stream.start())
+            self._cursor._copy_stream = self._stream
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        connection = self._cursor._connection
-        if connection.closed and exc_val is not None:
+        if self._cursor._connection.closed and exc_val is not None:
             return
+        self.finish(exc_val)
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        """End the COPY; leaving the block does it.
+
+        Args:
+            exc: why it is to be undone, if it is.
+
+        Raises:
+            Error: what the server has answered.
+        """
         try:
-            connection._run(self._finish_flow(exc_val))
-        except e.Error:
-            if exc_val is None:
-                raise  # otherwise it only says that the COPY was undone, and what has undone it goes on
+            if not self._reading:
+                if exc is None and (data := self._last_data()):
+                    self.writer.write(data)
+                self.writer.finish(exc)
+        finally:
+            self._cursor._connection._run(self._finish_flow(exc))
+            self._cursor._copy_stream = None
 
     def write(self, buffer: Buffer | str) -> None:
         """Send a piece of the data, in the format of the COPY; pieces need not be rows.
@@ -224,7 +353,8 @@ class Copy(BaseCopy):
         Raises:
             TypeError: it is a str and the format is binary, or the COPY sends data itself.
         """
-        self._cursor._connection._run(self._write_flow(buffer))
+        if data := self._collect(self._raw_data(buffer)):
+            self.writer.write(data)
 
     def write_row(self, row: Sequence[Any]) -> None:
         """Send a row, given as Python objects. In binary format they must have the types of the columns exactly.
@@ -233,7 +363,8 @@ class Copy(BaseCopy):
             ProgrammingError: an object cannot be adapted.
             DataError: a value cannot be what its type can hold.
         """
-        self._cursor._connection._run(self._write_row_flow(row))
+        if data := self._collect(self._row_data(row)):
+            self.writer.write(data)
 
     def read(self) -> bytes:
         """The next piece of the data, a row at a time as the server sends it; b"" after the last."""
@@ -247,7 +378,80 @@ class Copy(BaseCopy):
         """The next row as Python objects, str unless `set_types()` was called; None after the last."""
         return self._cursor._connection._run(self._read_row_flow())
 
-    def rows(self) -> Iterable[tuple[Any, ...]]:
+    def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows as `read_row()` gives them."""
         while (row := self.read_row()) is not None:
+            yield row
+
+
+class AsyncCopy(BaseCopy):
+    """A COPY that is under way on asyncio; made by `AsyncCursor.copy()`. The twin of `Copy`."""
+
+    _cursor: AsyncCursor[Any]
+
+    def __init__(
+        self,
+        cursor: AsyncCursor[Any],
+        statement: bytes | None = None,
+        *,
+        binary: bool | None = None,
+        writer: AsyncWriter | None = None,
+    ) -> None:
+        super().__init__(cursor, statement, binary)
+        self.writer = writer or AsyncLibpqWriter(cursor)
+
+    @property
+    def cursor(self) -> AsyncCursor[Any]:
+        """The cursor that it was made by."""
+        return self._cursor
+
+    async def __aenter__(self) -> AsyncCopy:
+        if self._stream is not None:
+            await self._cursor._connection._run(self._stream.start())
+            self._cursor._copy_stream = self._stream
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        if self._cursor._connection.closed and exc_val is not None:
+            return
+        await self.finish(exc_val)
+
+    async def finish(self, exc: BaseException | None = None) -> None:
+        """As `Copy.finish()`."""
+        try:
+            if not self._reading:
+                if exc is None and (data := self._last_data()):
+                    await self.writer.write(data)
+                await self.writer.finish(exc)
+        finally:
+            await self._cursor._connection._run(self._finish_flow(exc))
+            self._cursor._copy_stream = None
+
+    async def write(self, buffer: Buffer | str) -> None:
+        """As `Copy.write()`."""
+        if data := self._collect(self._raw_data(buffer)):
+            await self.writer.write(data)
+
+    async def write_row(self, row: Sequence[Any]) -> None:
+        """As `Copy.write_row()`."""
+        if data := self._collect(self._row_data(row)):
+            await self.writer.write(data)
+
+    async def read(self) -> bytes:
+        """As `Copy.read()`."""
+        return await self._cursor._connection._run(self._read_flow())
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while data := await self.read():
+            yield data
+
+    async def read_row(self) -> tuple[Any, ...] | None:
+        """As `Copy.read_row()`."""
+        return await self._cursor._connection._run(self._read_row_flow())
+
+    async def rows(self) -> AsyncIterator[tuple[Any, ...]]:
+        """As `Copy.rows()`."""
+        while (row := await self.read_row()) is not None:
             yield row

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import errors as e
 from .abc import Params, Query
 from .base_cursor import BaseCursor
-from .copy import Copy
-from .query import PostgresQuery
+from .copy import Copy, Writer
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
@@ -66,7 +64,8 @@ class Cursor(BaseCursor[Row]):
             query: the statement, with `%s` or `%(name)s` where parameters go (`%t`, `%b` ask for text or binary
                 format), and `%%` for a percent sign. Without `params` it is sent as it is.
             params: a sequence, or a mapping for placeholders with names. They travel beside the statement.
-            prepare: ignored for the time being.
+            prepare: prepare the statement on the server now (True) or never (False); by default once it was run
+                `Connection.prepare_threshold` times. Of no effect over HTTP.
             binary: ask for results in binary format; by default what `format` says. HTTP carries text only.
 
         Returns:
@@ -78,7 +77,7 @@ class Cursor(BaseCursor[Row]):
             OperationalError: the connection is lost, or the timeout has passed.
             NotSupportedError: over HTTP, the statement needs a session.
         """
-        self._connection._run(self._execute_flow(query, params, binary))
+        self._connection._run(self._execute_flow(query, params, prepare, binary))
         return self
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
@@ -95,23 +94,52 @@ class Cursor(BaseCursor[Row]):
         """
         self._connection._run(self._executemany_flow(query, params_seq, returning))
 
-    def copy(self, statement: Query, params: Params | None = None) -> Copy:
+    def stream(
+        self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
+    ) -> Iterator[Row]:
+        """Run a statement and give its rows as they arrive, so that they need not all fit into memory.
+
+        Until the last row was taken, or the iterator was closed, the connection can do nothing else. Over HTTP the rows
+        arrive all at once.
+
+        Args:
+            query, params, binary: as in `execute`.
+            size: accepted for the sake of programs that give it: rows are taken as they arrive.
+
+        Raises:
+            ProgrammingError: the statement returns no rows, or there is a pipeline.
+            Error: as `execute`.
+        """
+        connection = self._connection
+        stream = connection._run(self._stream_start_flow(query, params, binary, size))
+        if stream is None:
+            yield from self
+            return
+        try:
+            while (rows := connection._run(self._stream_next_flow(stream))) is not None:
+                yield from rows
+        finally:
+            if not stream.finished and not connection.closed:
+                connection._run(stream.stop())
+
+    def copy(self, statement: Query, params: Params | None = None, *, writer: Writer | None = None) -> Copy:
         """Begin a COPY ... FROM STDIN or COPY ... TO STDOUT, to be used as `with cursor.copy(…) as copy:`.
 
         Args:
             statement: the COPY statement.
-            params: not supported yet: COPY takes no parameters from the server's point of view.
+            params: its parameters, if it has any; they are written into the statement.
+            writer: what to give the data to instead of the server, for a COPY that has none; see `neonps.copy`.
 
         Raises:
-            NotSupportedError: over HTTP, which has no session, or with `params`.
+            NotSupportedError: over HTTP, which has no session, or in a pipeline.
+            ProgrammingError: statement and parameters do not fit together.
         """
-        self._check_closed()
-        if params is not None:
-            raise e.NotSupportedError("COPY takes no parameters; compose the statement with neonps.sql")
-        self._reset()
-        query = PostgresQuery(self._transformer)
-        query.convert(statement)
-        return Copy(self, query.query)
+        return Copy(self, self._copy_statement(statement, params), writer=writer)
+
+    def _await_results(self) -> None:
+        """Wait for results that are still to come from a pipeline."""
+        if self._pending:
+            self._connection._run(self._connection._transport.receive_pending())
 
     def fetchone(self) -> Row | None:
         """The next row; None after the last.
@@ -120,20 +148,24 @@ class Cursor(BaseCursor[Row]):
             ProgrammingError: there is no result to fetch from.
             DataError: Python cannot hold a value of the row.
         """
+        self._await_results()
         return self._fetch_one()
 
     def fetchmany(self, size: int = 0) -> list[Row]:
         """The next `size` rows, by default `arraysize`; fewer at the end. Raises what `fetchone` raises."""
+        self._await_results()
         return self._fetch_many(size)
 
     def fetchall(self) -> list[Row]:
         """The rows that are left. Raises what `fetchone` raises."""
+        self._await_results()
         return self._fetch(None)
 
     def __iter__(self: _Self) -> _Self:
         return self
 
     def __next__(self) -> Row:
+        self._await_results()
         rows = self._fetch(1)
         if not rows:
             raise StopIteration
@@ -146,10 +178,12 @@ class Cursor(BaseCursor[Row]):
             IndexError: there is no such row.
             ValueError: `mode` is neither "relative" nor "absolute".
         """
+        self._await_results()
         self._scroll(value, mode)
 
     def results(self: _Self) -> Iterator[_Self]:
         """Go through the results of several statements; the cursor itself is given for each, to fetch from."""
+        self._await_results()
         if self._results:
             yield self
             while self.nextset():
@@ -161,8 +195,6 @@ class Cursor(BaseCursor[Row]):
         Raises:
             IndexError: there is no such result.
         """
-        count = len(self._results)
-        if not -count <= index < count:
-            raise IndexError(f"index {index} out of range: {count} result(s) available")
-        self._select(index % count)
+        self._await_results()
+        self._set_result(index)
         return self

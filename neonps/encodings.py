@@ -69,6 +69,19 @@ def python_codec(name: str) -> str:
         raise e.NotSupportedError(f"codec not available in Python: {name!r}") from None
 
 
+def encoding_of_locale() -> str:
+    """Return the value of `client_encoding` for the system's locale: what libpq means by "auto".
+
+    UTF8 where Postgres does not know it, and where it is mere ASCII, by which Postgres would mean any bytes.
+    """
+    import codecs  # seldom needed
+    import locale
+
+    codec = codecs.lookup(locale.getpreferredencoding(False)).name
+    names = {codecs.lookup(python).name: name for name, python in _CODECS.items() if name != "SQL_ASCII"}
+    return names.get(codec, "UTF8")
+
+
 def client_codec(connection: BaseConnection[Any] | None) -> str:
     """Return the codec for text that goes over `connection`; UTF-8 where the session does not say."""
     name = connection and connection.info.parameter_status("client_encoding")

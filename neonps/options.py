@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from math import inf
 from os import PathLike, fspath
@@ -15,10 +16,21 @@ Value = str | Callable[..., str]
 #: The keywords whose value can be a function.
 _CALLABLE = frozenset({"auth_token", "fetch_endpoint", "ws_proxy"})
 
+#: What libpq takes for an integer; more digits than these are out of its range.
+_integer = re.compile(r"[ \t\n\v\f\r]*[+-]?0*[0-9]{1,9}[ \t\n\v\f\r]*", re.ASCII).fullmatch
+
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "on", "yes"), True),
     **dict.fromkeys(("0", "false", "off", "no"), False),
 }
+
+
+class InvalidOption(e.ProgrammingError, e.OperationalError):
+    """A keyword has a value that it cannot have.
+
+    That is a mistake of the program. To libpq it is one more reason why a connection could not be made, and programs
+    that were written for that expect an `OperationalError`.
+    """
 
 
 class Options:
@@ -83,10 +95,9 @@ class Options:
         value = self.text(keyword)
         if value is None:
             return None
-        try:
-            return int(value)
-        except ValueError:
-            raise _invalid(keyword, value, "a whole number") from None
+        if not _integer(value):
+            raise InvalidOption(f'invalid integer value "{value}" for connection option "{keyword}"')
+        return int(value)
 
     def seconds(self, keyword: str) -> float | None:
         """The value as a time in seconds; None if there is none, or one that sets no limit: 0 or less."""
@@ -132,8 +143,8 @@ def _checked(keyword: str, value: Any) -> Value:
     return value
 
 
-def _invalid(keyword: str, value: str, expected: str) -> e.ProgrammingError:
-    return e.ProgrammingError(f'invalid {keyword} value: "{value}"; it should be {expected}')
+def _invalid(keyword: str, value: str, expected: str) -> InvalidOption:
+    return InvalidOption(f'invalid {keyword} value: "{value}"; it should be {expected}')
 
 
 def _either(allowed: Collection[str]) -> str:

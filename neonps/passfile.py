@@ -8,9 +8,6 @@ import stat
 from collections.abc import Mapping
 from typing import NamedTuple
 
-#: Where a Postgres that nobody has configured puts its Unix socket; in the file this is "localhost" too.
-_DEFAULT_SOCKET_DIRECTORIES = ("/tmp", "/run/postgresql", "/var/run/postgresql")
-
 _field = re.compile(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
 _escape = re.compile(r"\\(.)", re.DOTALL)
 
@@ -56,8 +53,6 @@ def read_passfile(path: str) -> list[Entry]:
 
 def find_password(entries: list[Entry], host: str, port: int, dbname: str, user: str) -> str | None:
     """The password of the first entry that matches; None if none does."""
-    if host in _DEFAULT_SOCKET_DIRECTORIES:
-        host = "localhost"
     wanted = (host, str(port), dbname, user)
     for entry in entries:
         if all(pattern is None or pattern == value for pattern, value in zip(entry[:4], wanted, strict=True)):

@@ -8,7 +8,7 @@ from .adapters_map import AdapterReference, AdaptersMap
 from .pq import Format
 from .typeinfo import Row, TypesRegistry
 
-#: What `pg_type` and `pg_range` of PostgreSQL 18 say of the base types, ranges and multiranges; see `Row`.
+#: What `pg_type` and `pg_range` of PostgreSQL 18 say of the types that have values of their own; see `Row`.
 # fmt: off
 _TYPES: tuple[Row, ...] = (
     ("bool", 16, 1000, "boolean", ""),
@@ -28,7 +28,6 @@ _TYPES: tuple[Row, ...] = (
     ("oidvector", 30, 1013, "", ""),
     ("json", 114, 199, "", ""),
     ("xml", 142, 143, "", ""),
-    ("pg_node_tree", 194, 0, "", ""),
     ("point", 600, 1017, "", ""),
     ("lseg", 601, 1018, "", ""),
     ("path", 602, 1019, "", ""),
@@ -65,8 +64,6 @@ _TYPES: tuple[Row, ...] = (
     ("uuid", 2950, 2951, "", ""),
     ("txid_snapshot", 2970, 2949, "", ""),
     ("pg_lsn", 3220, 3221, "", ""),
-    ("pg_ndistinct", 3361, 0, "", ""),
-    ("pg_dependencies", 3402, 0, "", ""),
     ("tsvector", 3614, 3643, "", ""),
     ("tsquery", 3615, 3645, "", ""),
     ("gtsvector", 3642, 3644, "", ""),
@@ -89,10 +86,6 @@ _TYPES: tuple[Row, ...] = (
     ("tstzmultirange", 4534, 6153, "", "", 1184, 3910),
     ("datemultirange", 4535, 6155, "", "", 1082, 3912),
     ("int8multirange", 4536, 6157, "", "", 20, 3926),
-    ("pg_brin_bloom_summary", 4600, 0, "", ""),
-    ("pg_brin_minmax_multi_summary", 4601, 0, "", ""),
-    ("pg_mcv_list", 5017, 0, "", ""),
-    ("pg_snapshot", 5038, 5039, "", ""),
     ("xid8", 5069, 271, "", ""),
 )
 # fmt: on

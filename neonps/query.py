@@ -6,16 +6,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import errors as e
-from .encodings import client_codec
+from .encodings import text_codec
 from .formats import PyFormat
 from .pq import Format
+from .template import Parameter, Template, pieces
 from .tokens import parameters
 
 if TYPE_CHECKING:
-    from .abc import Buffer, Params, Query
+    from .abc import Buffer, Params, Query, QueryNoTemplate
     from .transformer import Transformer
 
 # A statement that is longer, or has more parameters, was probably made for this one time: keeping it in the
@@ -53,7 +55,8 @@ class PostgresQuery:
     def __init__(self, transformer: Transformer, *, text_only: bool = False) -> None:
         self._transformer = transformer
         self._text_only = text_only
-        self._placeholders = _Placeholders(b"", 0, None, ())
+        self._placeholders = _NO_PLACEHOLDERS
+        self._has_own_params = False  # those of a template string
         self._casts: list[_Cast] = []
         self._clear(b"")
 
@@ -61,24 +64,30 @@ class PostgresQuery:
         """Take a statement and its parameters.
 
         Args:
-            query: a str, bytes, or an object of `neonps.sql`.
-            params: a sequence for `%s`, a mapping for `%(name)s`; with None the statement is left alone.
+            query: a str, bytes, an object of `neonps.sql`, or a template string.
+            params: a sequence for `%s`, a mapping for `%(name)s`; with None the statement is left alone. A template
+                string has its parameters in it.
 
         Raises:
             ProgrammingError: the placeholders are wrong, or do not fit the parameters.
             TypeError: the statement or the parameters are of a wrong class.
             DataError: Postgres cannot hold a parameter, or the client's encoding cannot hold the statement.
+            NotSupportedError: a statement of this kind cannot be a template string.
         """
+        self._placeholders = _NO_PLACEHOLDERS
+        self._has_own_params = isinstance(query, Template)
+        if isinstance(query, Template):
+            self._refuse_template(params)
+            self._take_template(query)
+            return
         if params is not None:
             self._check_params(params)
         text = self._plain(query)
         if params is None:
-            self._placeholders = _Placeholders(b"", 0, None, ())
-            self._clear(_encode(text, self._codec))
+            self._clear(encode_query(text, self._codec))
             return
         cached = len(text) <= _CACHED_LENGTH and len(params) <= _CACHED_PARAMETERS
         self._placeholders = self._parse(text, cached)
-        self.query = self._placeholders.query
         self._take(params)
 
     def dump(self, params: Params | None) -> None:
@@ -87,6 +96,9 @@ class PostgresQuery:
         Raises:
             as `convert()` does.
         """
+        if self._has_own_params:
+            self._refuse_template(params)
+            return
         if params is None:
             if self._placeholders.total:
                 raise _wrong_count(self._placeholders.total, 0)
@@ -97,11 +109,28 @@ class PostgresQuery:
 
     def _take(self, params: Params) -> None:
         placeholders = self._placeholders
-        if placeholders.names is None:
-            values = _by_position(placeholders.total, params)
-        else:
-            values = _by_name(placeholders.names, placeholders.total, params)
-        self._dump(values, placeholders.formats)
+        if placeholders.ambiguous is not None:
+            raise e.ProgrammingError(f"placeholder '{placeholders.ambiguous}' cannot have different formats")
+        self.query = placeholders.query
+        self._dump(placeholders.values(params), placeholders.formats)
+
+    def _take_template(self, template: Template) -> None:
+        parts: list[bytes] = []
+        passed: list[Parameter] = []
+        for piece in pieces(template):
+            if isinstance(piece, Parameter):
+                passed.append(piece)
+                parts.append(b"$%d" % len(passed))
+            else:
+                parts.append(piece.as_bytes(self._transformer))
+        self._clear(encode_query(b"".join(parts), self._codec))
+        if passed:
+            self._dump([parameter.value for parameter in passed], [parameter.format for parameter in passed])
+
+    def _refuse_template(self, params: Params | None) -> None:
+        """Refuse a template string that cannot be taken: here, one with parameters beside it."""
+        if params is not None:
+            raise TypeError("'execute()' with string template query doesn't support parameters")
 
     def typed_query(self, type_name: Callable[[int], str | None]) -> str:
         """The statement with the types of its parameters written into it, for where there is no other place.
@@ -154,17 +183,15 @@ class PostgresQuery:
 
     @property
     def _codec(self) -> str:
-        codec = client_codec(self._transformer.connection)
-        # SQL_ASCII takes any bytes; those of UTF-8 are the likely ones.
-        return "utf-8" if codec == "ascii" else codec
+        return text_codec(self._transformer.connection)
 
-    def _plain(self, query: Query) -> str | bytes:
+    def _plain(self, query: QueryNoTemplate) -> str | bytes:
         if isinstance(query, (str, bytes)):
             return query
         if hasattr(query, "as_bytes"):
             return bytes(query.as_bytes(self._transformer))
         cls = type(query).__name__
-        raise TypeError(f"the query should be str, bytes or an object of neonps.sql, got {cls}")
+        raise TypeError(f"the query should be a str, bytes or an object of neonps.sql, or a template string, got {cls}")
 
     def _check_params(self, params: Params) -> None:
         if not isinstance(params, (list, tuple, dict, Sequence, Mapping)) or isinstance(params, (str, bytes)):
@@ -194,7 +221,11 @@ class RawQuery(PostgresQuery):
     How many parameters it needs is for the server to say.
     """
 
+    def _refuse_template(self, params: Params | None) -> None:
+        raise e.NotSupportedError(f"{type(self).__name__} doesn't support template strings")
+
     def _take(self, params: Params) -> None:
+        self.query = self._placeholders.query
         self._dump(params, [PyFormat.AUTO] * len(params))  # type: ignore[arg-type]
 
     def _check_params(self, params: Params) -> None:
@@ -203,18 +234,42 @@ class RawQuery(PostgresQuery):
         super()._check_params(params)
 
     def _parse(self, text: str | bytes, cached: bool) -> _Placeholders:
-        return _Placeholders(_encode(text, self._codec), 0, None, ())
+        return _NO_PLACEHOLDERS._replace(query=encode_query(text, self._codec))
 
 
 class _Placeholders(NamedTuple):
-    """A statement whose placeholders have been replaced by `$1`, `$2`, …"""
+    """A statement whose placeholders have been found."""
 
+    #: The statement with `$1`, `$2`, … in their place.
     query: bytes
-    #: How many there were; a name can be there more than once.
-    total: int
+    #: What is before the first of them, between them, and after the last.
+    between: tuple[bytes, ...]
+    #: The parameter that each stands for, counted from 0: a name can be there more than once.
+    numbers: tuple[int, ...]
     #: The name of each parameter, in their order; None when they have none.
     names: tuple[str, ...] | None
+    #: The format that each parameter is asked for in.
     formats: tuple[PyFormat, ...]
+    #: A name that is there in two formats.
+    ambiguous: str | None
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.numbers)
+
+    def values(self, params: Params) -> Sequence[Any]:
+        """The parameters in their order.
+
+        Raises:
+            ProgrammingError, TypeError: they do not fit the placeholders.
+        """
+        if self.names is None:
+            return _by_position(self.total, params)
+        return _by_name(self.names, self.total, params)
+
+
+_NO_PLACEHOLDERS = _Placeholders(b"", (b"",), (), None, (), None)
 
 
 class _Cast(NamedTuple):
@@ -227,25 +282,25 @@ class _Cast(NamedTuple):
 
 
 def _parse(query: str | bytes, codec: str) -> _Placeholders:
-    """Replace the placeholders of a statement.
+    """Find the placeholders of a statement.
 
     Raises:
         ProgrammingError: they are not right.
     """
     text = query if isinstance(query, str) else query.decode(codec, "surrogateescape")
-    pieces: list[str] = []
+    between = [""]
     end = 0
-    count = 0
     named: bool | None = None
-    numbers: dict[str, int] = {}
+    numbers: list[int] = []
+    numbers_by_name: dict[str, int] = {}
     formats: list[PyFormat] = []
     ambiguous: str | None = None
     for match in _placeholder.finditer(text):
         name, letter, character = match.groups()
-        pieces.append(text[end : match.start()])
+        between[-1] += text[end : match.start()]
         end = match.end()
         if character == "%":
-            pieces.append("%")
+            between[-1] += "%"
             continue
         format = _formats.get(letter or character)
         if format is None:
@@ -254,25 +309,30 @@ def _parse(query: str | bytes, codec: str) -> _Placeholders:
             named = name is not None
         elif named is not (name is not None):
             raise e.ProgrammingError("positional and named placeholders cannot be mixed")
-        count += 1
-        number = len(formats) + 1 if name is None else numbers.setdefault(name, len(numbers) + 1)
-        if number > len(formats):
+        number = len(formats) if name is None else numbers_by_name.setdefault(name, len(formats))
+        if number == len(formats):
             formats.append(format)
-        elif formats[number - 1] is not format:
+        elif formats[number] is not format:
             ambiguous = ambiguous or name
-        pieces.append(f"${number}")
-    if ambiguous is not None:
-        raise e.ProgrammingError(f"placeholder '{ambiguous}' cannot have different formats")
-    pieces.append(text[end:])
+        numbers.append(number)
+        between.append("")
+    between[-1] += text[end:]
     errors = "strict" if isinstance(query, str) else "surrogateescape"
-    encoded = _encode("".join(pieces), codec, errors)
-    return _Placeholders(encoded, count, tuple(numbers) if named else None, tuple(formats))
+    dollars = [*(f"${number + 1}" for number in numbers), ""]
+    return _Placeholders(
+        encode_query("".join(chain.from_iterable(zip(between, dollars, strict=True))), codec, errors),
+        tuple([piece.encode(codec, errors) for piece in between]),
+        tuple(numbers),
+        tuple(numbers_by_name) if named else None,
+        tuple(formats),
+        ambiguous,
+    )
 
 
 _parse_cached = lru_cache(maxsize=256)(_parse)
 
 
-def _encode(query: str | bytes, codec: str, errors: str = "strict") -> bytes:
+def encode_query(query: str | bytes, codec: str, errors: str = "strict") -> bytes:
     """Encode a statement.
 
     Raises:

@@ -10,12 +10,14 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from . import errors as e
 
 if TYPE_CHECKING:
     from .base_cursor import BaseCursor
+    from .cursor import Cursor
+    from .cursor_async import AsyncCursor
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -24,6 +26,9 @@ Row = TypeVar("Row", covariant=True)
 TupleRow = tuple[Any, ...]
 DictRow = dict[str, Any]
 
+_NOT_FIRST = tuple("_0123456789")
+_not_ascii_letter = re.compile(r"[^A-Za-z0-9_]")
+
 
 class RowMaker(Protocol[Row]):
     """Makes a row of its values."""
@@ -31,24 +36,31 @@ class RowMaker(Protocol[Row]):
     def __call__(self, __values: Sequence[Any]) -> Row: ...
 
 
-class BaseRowFactory(Protocol[Row]):
-    """Makes a row maker for the result that a cursor has."""
+class RowFactory(Protocol[Row]):
+    """Makes a row maker for the result that a blocking cursor has."""
 
+    def __call__(self, __cursor: Cursor[Any]) -> RowMaker[Row]: ...
+
+
+class AsyncRowFactory(Protocol[Row]):
+    """Makes a row maker for the result that an asyncio cursor has."""
+
+    def __call__(self, __cursor: AsyncCursor[Any]) -> RowMaker[Row]: ...
+
+
+class BaseRowFactory(Protocol[Row]):
+    """Makes a row maker for the result that a cursor of either kind has."""
+
+    # Not BaseCursor, so that one that knows a single kind of cursor is accepted where any can be passed.
     def __call__(self, __cursor: Any) -> RowMaker[Row]: ...
 
 
-RowFactory = BaseRowFactory
-AsyncRowFactory = BaseRowFactory
-
-AnyCursor = Union["BaseCursor[Any]"]
-
-
-def tuple_row(cursor: AnyCursor) -> RowMaker[TupleRow]:
+def tuple_row(cursor: BaseCursor[Any]) -> RowMaker[TupleRow]:
     """Rows are tuples. This is the default."""
     return tuple
 
 
-def dict_row(cursor: AnyCursor) -> RowMaker[DictRow]:
+def dict_row(cursor: BaseCursor[Any]) -> RowMaker[DictRow]:
     """Rows are dictionaries by the name of the column; of columns with the same name the last one wins."""
     names = _names(cursor)
     if names is None:
@@ -56,8 +68,12 @@ def dict_row(cursor: AnyCursor) -> RowMaker[DictRow]:
     return lambda values: dict(zip(names, values, strict=False))
 
 
-def namedtuple_row(cursor: AnyCursor) -> RowMaker[NamedTuple]:
-    """Rows are named tuples; what a name cannot hold becomes `_`."""
+def namedtuple_row(cursor: BaseCursor[Any]) -> RowMaker[NamedTuple]:
+    """Rows are named tuples. What a field cannot have in its name becomes `_`, and it begins with `f` if it has to.
+
+    Raises:
+        DataError: two fields would have the same name, or one that is a keyword of Python.
+    """
     names = _names(cursor)
     if names is None:
         return no_result
@@ -72,7 +88,7 @@ def class_row(cls: type[T]) -> BaseRowFactory[T]:
 def args_row(func: Callable[..., T]) -> BaseRowFactory[T]:
     """Rows are what `func` returns, called with the values as positional arguments."""
 
-    def factory(cursor: AnyCursor) -> RowMaker[T]:
+    def factory(cursor: BaseCursor[Any]) -> RowMaker[T]:
         return lambda values: func(*values)
 
     return factory
@@ -81,7 +97,7 @@ def args_row(func: Callable[..., T]) -> BaseRowFactory[T]:
 def kwargs_row(func: Callable[..., T]) -> BaseRowFactory[T]:
     """Rows are what `func` returns, called with the columns as keyword arguments."""
 
-    def factory(cursor: AnyCursor) -> RowMaker[T]:
+    def factory(cursor: BaseCursor[Any]) -> RowMaker[T]:
         names = _names(cursor)
         if names is None:
             return no_result
@@ -90,7 +106,7 @@ def kwargs_row(func: Callable[..., T]) -> BaseRowFactory[T]:
     return factory
 
 
-def scalar_row(cursor: AnyCursor) -> RowMaker[Any]:
+def scalar_row(cursor: BaseCursor[Any]) -> RowMaker[Any]:
     """Rows are the value of their first column.
 
     Raises:
@@ -113,7 +129,7 @@ def no_result(values: Sequence[Any]) -> NoReturn:
     raise e.InterfaceError("the cursor doesn't have a result")
 
 
-def _names(cursor: AnyCursor) -> list[str] | None:
+def _names(cursor: BaseCursor[Any]) -> list[str] | None:
     result = cursor.pgresult
     if result is None or result.fields is None:
         return None
@@ -122,11 +138,21 @@ def _names(cursor: AnyCursor) -> list[str] | None:
 
 @lru_cache(maxsize=512)
 def _namedtuple(names: tuple[str, ...]) -> RowMaker[NamedTuple]:
-    # The fields are known at run time only, which is more than a type checker can follow.
-    return namedtuple("Row", [_identifier(name) for name in names])._make  # type: ignore
+    try:
+        # The fields are known at run time only, which is more than a type checker can follow.
+        cls: Any = namedtuple("Row", [_identifier(name) for name in names])  # type: ignore[misc]
+    except ValueError as ex:
+        raise e.DataError(f"can't create a namedtuple row: {ex}") from None
+    make: RowMaker[NamedTuple] = cls._make
+    return make
 
 
 def _identifier(name: str) -> str:
-    """A name that a field of a named tuple can have: no odd characters, no digit or underscore in front."""
-    name = re.sub(r"\W", "_", name)
-    return f"f{name}" if name[:1].isdigit() or name[:1] == "_" else name
+    """A name that a field of a named tuple can have."""
+    if name.startswith(_NOT_FIRST):
+        name = f"f{name}"
+    if not name.isidentifier():
+        name = _not_ascii_letter.sub("_", name)
+        if name.startswith("_"):
+            name = f"f{name}"
+    return name

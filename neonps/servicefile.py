@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from . import errors as e
 from .conninfo import KEYWORDS
+from .options import InvalidOption
 
 
 def read_service(name: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -17,20 +17,20 @@ def read_service(name: str, environ: Mapping[str, str]) -> dict[str, str]:
         environ: the environment, which says where the files are.
 
     Raises:
-        ProgrammingError: it is nowhere defined, or a file is not as it should be.
+        InvalidOption: it is nowhere defined, or a file is not as it should be.
     """
     for path in _files(environ):
         values = _read(path, name)
         if values is not None:
             return values
-    raise e.ProgrammingError(f'definition of service "{name}" not found')
+    raise InvalidOption(f'definition of service "{name}" not found')
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[str]:
     own = environ.get("PGSERVICEFILE")
     if own:
         if not os.path.exists(own):
-            raise e.ProgrammingError(f'service file "{own}" not found')
+            raise InvalidOption(f'service file "{own}" not found')
         yield own
     else:
         yield os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".pg_service.conf")
@@ -47,7 +47,7 @@ def _read(path: str, name: str) -> dict[str, str] | None:
         return None
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise e.ProgrammingError(f'service file "{path}" cannot be read: {reason}') from None
+        raise InvalidOption(f'service file "{path}" cannot be read: {reason}') from None
     values: dict[str, str] | None = None
     for number, line in enumerate(lines, 1):
         line = line.strip()
@@ -61,9 +61,9 @@ def _read(path: str, name: str) -> dict[str, str] | None:
         elif values is not None:
             keyword, equals, value = line.partition("=")
             if not equals or keyword not in KEYWORDS:
-                raise e.ProgrammingError(f'syntax error in service file "{path}", line {number}')
+                raise InvalidOption(f'syntax error in service file "{path}", line {number}')
             if keyword == "service":
-                raise e.ProgrammingError(
+                raise InvalidOption(
                     f'nested "service" specifications not supported in service file "{path}", line {number}'
                 )
             values.setdefault(keyword, value)

@@ -10,16 +10,30 @@ from typing import Any
 
 from . import errors as e
 from .conninfo import timeout_from_conninfo
+from .encodings import encoding_of_locale
 from .endpoint import Endpoint
 from .flows.requests import TLS, KeepAlive
-from .hosts import SSL_MODES, Host, find_hosts, is_socket, tls_for, with_passwords
-from .options import Options, from_environment
+from .hosts import (
+    SSL_MODES,
+    WEAK_SSL_MODES,
+    Host,
+    find_hosts,
+    is_socket,
+    near_hosts,
+    own_directory,
+    tls_for,
+    with_passwords,
+)
+from .options import InvalidOption, Options, from_environment
 from .percent import encode
 from .routes import Route, find_route
 from .servicefile import read_service
 
 #: The methods of `require_auth` (PostgreSQL docs 34.1.2).
 AUTH_METHODS = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none")
+
+#: The values of `target_session_attrs` (PostgreSQL docs 34.1.2).
+TARGETS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 
 #: What a server may ask for if nobody says otherwise: nothing that lets it, or who listens, log in elsewhere.
 DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
@@ -50,6 +64,11 @@ class Settings:
         session_settings: more for the start-up packet: what libpq takes from PGDATESTYLE, PGTZ and PGGEQO.
         protocol: the version of the wire protocol to ask for, as the start-up packet has it.
         keepalive: TCP settings.
+        direct_tls: begin TLS without asking the server whether it supports it.
+        channel_binding: "disable", "prefer" or "require": whether to bind a login to the TLS connection that it is on.
+        target_session_attrs: what the server has to be for the session to be taken, see `neonps.flows.target`.
+        load_balance_hosts: try the hosts, and the addresses of each, in a random order.
+        passfile: the password file that the password is from, if it is from one.
         given: the values that all this came from, by keyword; of the defaults, only user and database.
     """
 
@@ -78,10 +97,19 @@ class Settings:
     session_settings: Mapping[str, str] = field(default_factory=dict)
     protocol: int = 3 << 16
     keepalive: KeepAlive = field(default_factory=KeepAlive)
+    direct_tls: bool = False
+    channel_binding: str = "prefer"
+    target_session_attrs: str = "any"
+    load_balance_hosts: bool = False
+    passfile: str | None = None
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""
+        given = dict(self.given)
+        if len(self.hosts) > 1:
+            one = {"host": host.host, "hostaddr": host.hostaddr, "port": str(host.port)}
+            given.update((keyword, value) for keyword, value in one.items() if keyword in given and value)
         return replace(
             self,
             host=host.host,
@@ -89,6 +117,8 @@ class Settings:
             port=host.port,
             tls=host.tls,
             password=host.password,
+            passfile=host.passfile,
+            given=given,
         )
 
     @property
@@ -145,7 +175,8 @@ def resolve(
         environ: variables that fill what is left (PostgreSQL docs 34.15).
 
     Raises:
-        ProgrammingError: something is malformed, unknown, or contradicts something else. No secret is in it.
+        ProgrammingError: something is malformed, unknown, or contradicts something else. No secret is in it. For a
+            value that a keyword cannot have it is `InvalidOption`, which is an `OperationalError` too.
         NotSupportedError: something that libpq can do and this driver, or the transport, cannot.
     """
     options = Options(conninfo, kwargs)
@@ -153,23 +184,27 @@ def resolve(
     if service:
         options.fill(read_service(service, environ))
     options.fill(from_environment(environ))
-    _check_supported(options)
     user = options.text("user") or _system_user()
     dbname = options.text("dbname") or user
     sslmode = options.choice("sslmode", SSL_MODES)
-    hosts = with_passwords(find_hosts(options, sslmode), options, environ, dbname=dbname, user=user)
-    first = hosts[0]
-    route = find_route(options, first.host, first.port, plain=sslmode == "disable")
+    direct_tls = options.choice("sslnegotiation", ("postgres", "direct")) == "direct"
+    hosts = find_hosts(options, sslmode, direct_tls=direct_tls, own_files=own_directory(environ))
+    route = find_route(options, hosts[0].host, hosts[0].port, plain=sslmode == "disable")
     endpoint = route.endpoint
     if endpoint is not None:
         _check_endpoint_suffices(hosts, route)
         tls = tls_for(options, endpoint.host, ("http/1.1",)) if endpoint.secure else None
-        first = replace(first, tls=tls)
-        hosts = (first,)
-    elif options.text("channel_binding") == "require":
-        raise e.NotSupportedError(
-            "channel_binding=require is not supported with transport=tcp; leave it out: TLS is verified in full anyway"
+        hosts = (replace(hosts[0], tls=tls),)
+    elif not ("host" in options or "hostaddr" in options or direct_tls or sslmode not in (None, *WEAK_SSL_MODES)):
+        hosts = near_hosts(hosts)
+    elif direct_tls and sslmode in WEAK_SSL_MODES:
+        raise InvalidOption(
+            f'weak sslmode "{sslmode}" may not be used with sslnegotiation=direct'
+            ' (use "require", "verify-ca", or "verify-full")'
         )
+    _check_supported(options, hosts, route)
+    hosts = with_passwords(hosts, options, environ, dbname=dbname, user=user)
+    first = hosts[0]
     if "auth_token" in options and route.transport != "http":
         raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
     require_auth, pipeline_connect = _authentication(options, route)
@@ -199,6 +234,11 @@ def resolve(
         session_settings=_session_settings(environ),
         protocol=_protocol(options),
         keepalive=_keepalive(options),
+        direct_tls=direct_tls,
+        channel_binding=options.choice("channel_binding", ("disable", "prefer", "require")) or "prefer",
+        target_session_attrs=options.choice("target_session_attrs", TARGETS) or "any",
+        load_balance_hosts=options.choice("load_balance_hosts", ("disable", "random")) == "random",
+        passfile=first.passfile,
         given={**options.texts(), "user": user, "dbname": dbname},
     )
 
@@ -254,11 +294,11 @@ def _parse_require_auth(text: str) -> frozenset[str]:
     methods = [method.strip() for method in text.split(",")]
     negative = [method.startswith("!") for method in methods]
     if any(negative) and not all(negative):
-        raise e.ProgrammingError("invalid require_auth value: methods with and without ! cannot be mixed")
+        raise InvalidOption("invalid require_auth value: methods with and without ! cannot be mixed")
     methods = [method.removeprefix("!") for method in methods]
     for method in methods:
         if method not in AUTH_METHODS:
-            raise e.ProgrammingError(f"invalid require_auth value: it should be a list of {', '.join(AUTH_METHODS)}")
+            raise InvalidOption(f"invalid require_auth value: it should be a list of {', '.join(AUTH_METHODS)}")
     return frozenset(AUTH_METHODS).difference(methods) if any(negative) else frozenset(methods)
 
 
@@ -293,7 +333,7 @@ def _protocol(options: Options) -> int:
     lowest = _PROTOCOLS[options.choice("min_protocol_version", tuple(_PROTOCOLS)) or "3.0"]
     if lowest > highest:
         if "max_protocol_version" in options:
-            raise e.ProgrammingError("min_protocol_version is greater than max_protocol_version")
+            raise InvalidOption("min_protocol_version is greater than max_protocol_version")
         highest = lowest
     return highest
 
@@ -307,18 +347,23 @@ def _timeout(options: Options, route: Route) -> float | None:
 
 
 def _keepalive(options: Options) -> KeepAlive:
+    def positive(keyword: str) -> int | None:
+        return max(0, options.integer(keyword) or 0) or None
+
     return KeepAlive(
         enabled=options.integer("keepalives") != 0,
-        idle=options.integer("keepalives_idle"),
-        interval=options.integer("keepalives_interval"),
-        count=options.integer("keepalives_count"),
-        user_timeout=options.integer("tcp_user_timeout"),
+        idle=positive("keepalives_idle"),
+        interval=positive("keepalives_interval"),
+        count=positive("keepalives_count"),
+        user_timeout=positive("tcp_user_timeout"),
     )
 
 
 def _client_encoding(options: Options) -> str:
     name = options.text("client_encoding")
-    return "UTF8" if name is None or name.lower() == "auto" else name
+    if name is not None and name.lower() == "auto":
+        return encoding_of_locale()
+    return name or "UTF8"
 
 
 #: The environment variables that set something for the session (PostgreSQL docs 34.15).
@@ -333,39 +378,23 @@ def _session_settings(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-#: The values that keywords can have in libpq, and how many of these, from the first on, are supported here.
-_SUPPORTED: dict[str, tuple[tuple[str, ...], int]] = {
-    "channel_binding": (("disable", "prefer", "require"), 3),
-    "gssencmode": (("disable", "prefer", "require"), 2),
-    "load_balance_hosts": (("disable", "random"), 1),
-    "ssl_max_protocol_version": (("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"), 1),
-    "sslnegotiation": (("postgres", "direct"), 1),
-    "sslsni": (("1", "0"), 1),
-    "target_session_attrs": (
-        ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-        1,
-    ),
-}
-
-_UNSUPPORTED = (
-    "oauth_client_id",
-    "oauth_client_secret",
-    "oauth_issuer",
-    "oauth_scope",
-    "proxy",
-    "requirepeer",
-    "scram_client_key",
-    "scram_server_key",
-    "sslcrldir",
-    "sslkeylogfile",
-)
+#: The kinds of servers over HTTP: a single host is what there is, and one that only reads refuses what writes.
+_TARGETS_OVER_HTTP = ("any", "read-write", "prefer-standby")
 
 
-def _check_supported(options: Options) -> None:
-    for keyword in _UNSUPPORTED:
+def _check_supported(options: Options, hosts: tuple[Host, ...], route: Route) -> None:
+    """Refuse what would be ignored otherwise, where it makes a difference."""
+    for keyword in ("proxy", "scram_client_key", "scram_server_key"):
         if keyword in options:
             raise e.NotSupportedError(f"{keyword} is not supported")
-    for keyword, (allowed, count) in _SUPPORTED.items():
-        value = options.choice(keyword, allowed)
-        if value is not None and value not in allowed[:count]:
-            raise e.NotSupportedError(f"{keyword}={value} is not supported")
+    if options.choice("gssencmode", ("disable", "prefer", "require")) == "require":
+        raise e.NotSupportedError("gssencmode=require is not supported")
+    if "requirepeer" in options and any(is_socket(host.host) for host in hosts):
+        raise e.NotSupportedError("requirepeer is not supported")
+    if options.text("sslsni") == "0" and any(host.tls for host in hosts):
+        raise e.NotSupportedError("sslsni=0 is not supported: the name in the certificate is always verified")
+    target = options.choice("target_session_attrs", TARGETS) or "any"
+    if route.transport == "http" and target not in _TARGETS_OVER_HTTP:
+        raise e.NotSupportedError(
+            f"target_session_attrs={target} needs transport=websocket or tcp: over HTTP there is no session to ask"
+        )

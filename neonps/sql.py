@@ -6,7 +6,9 @@
     conn.execute(query, [42])
 
 What a statement is composed of is only put together when it is executed, or by `as_string()` and `as_bytes()`: the
-session then says how text is encoded and quoted.
+session then says how text is encoded and quoted. Template strings, which Python 3.14 has, do the same:
+
+    conn.execute(t"SELECT {column:i} FROM {table:i} WHERE id = {id}")
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from .encodings import text_codec
 from .escaping import quote_identifier
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
     from .abc import AdaptContext
+    from .template import Template
 
 _formatter = Formatter()
 
@@ -174,14 +177,27 @@ class SQL(Composable):
                 pieces.append(kwargs[field])
         return Composed(pieces)
 
-    def join(self, seq: Iterable[Any]) -> Composed:
+    @overload
+    def join(self, seq: Iterable[Template]) -> Template: ...
+    @overload
+    def join(self, seq: Iterable[Any]) -> Composed: ...
+    def join(self, seq: Iterable[Any]) -> Composed | Template:
         """Return the objects with this text between them.
 
         Args:
-            seq: the objects; whatever is not a `Composable` becomes a `Literal`.
+            seq: the objects; whatever is not a `Composable` becomes a `Literal`. Template strings make a template
+                string, to be put into another one with `:q`.
+
+        Raises:
+            TypeError: there are template strings and something else.
         """
+        from . import template
+
+        objs = list(seq)
+        if any(isinstance(obj, template.Template) for obj in objs):
+            return template.join(self._obj, objs)
         pieces: list[Any] = []
-        for obj in seq:
+        for obj in objs:
             if pieces:
                 pieces.append(self)
             pieces.append(obj)
@@ -288,15 +304,25 @@ def as_string(obj: Any, context: AdaptContext | None = None) -> str:
     """Return an object as SQL.
 
     Args:
-        obj: a `Composable`; anything else is a value, quoted as a `Literal`.
+        obj: a `Composable`, or a template string, whose parameters become literals; anything else is a value, quoted
+            as a `Literal`.
         context: as for `Composable.as_bytes()`, which names the exceptions too.
+
+    Raises:
+        ProgrammingError, TypeError: in the template string is something that cannot be there.
     """
-    return _composable(obj).as_string(context)
+    return _statement(obj).as_string(context)
 
 
 def as_bytes(obj: Any, context: AdaptContext | None = None) -> bytes:
     """Return an object as SQL, in the encoding of the client; see `as_string()`."""
-    return _composable(obj).as_bytes(context)
+    return _statement(obj).as_bytes(context)
+
+
+def _statement(obj: Any) -> Composable:
+    from . import template
+
+    return Composed(template.pieces(obj)) if isinstance(obj, template.Template) else _composable(obj)
 
 
 def _composable(obj: Any) -> Composable:

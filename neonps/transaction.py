@@ -13,6 +13,7 @@ from .flows.requests import Flow
 if TYPE_CHECKING:
     from .base_connection import BaseConnection
     from .connection import Connection
+    from .connection_async import AsyncConnection
 
 logger = logging.getLogger("neonps")
 
@@ -142,3 +143,29 @@ class Transaction(BaseTransaction):
             self._connection._blocks.clear()
             return False
         return self._connection._run(self._exit_flow(exc_val))
+
+
+class AsyncTransaction(BaseTransaction):
+    """A transaction block of an `AsyncConnection`; the twin of `Transaction`."""
+
+    _connection: AsyncConnection[Any]
+
+    @property
+    def connection(self) -> AsyncConnection[Any]:
+        """The connection of the block."""
+        return self._connection
+
+    async def __aenter__(self) -> AsyncTransaction:
+        await self._connection._run(self._enter_flow())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> bool:
+        if self._connection.closed and exc_val is not None:
+            self._connection._blocks.clear()
+            return False
+        return await self._connection._run(self._exit_flow(exc_val))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .typemod import TypeModifier, typemod_for
 
 if TYPE_CHECKING:
     from .abc import AdaptContext
+    from .async_connection import AsyncConnection
+    from .base_connection import BaseConnection
+    from .catalog import CatalogRow
+    from .connection import Connection
+    from .flows.requests import Flow
+    from .sql import Identifier
 
 T = TypeVar("T", bound="TypeInfo")
 
@@ -51,6 +57,62 @@ class TypeInfo:
 
     def __repr__(self) -> str:
         return f"<{type(self).__qualname__}: {self.name} (oid: {self.oid}, array oid: {self.array_oid})>"
+
+    @overload
+    @classmethod
+    def fetch(cls: type[T], conn: Connection[Any], name: str | Identifier) -> T | None: ...
+    @overload
+    @classmethod
+    async def fetch(cls: type[T], conn: AsyncConnection[Any], name: str | Identifier) -> T | None: ...
+    @classmethod
+    def fetch(cls: type[T], conn: BaseConnection[Any], name: str | Identifier) -> Any:
+        """Look up a type in the database.
+
+        It does no harm to a transaction that is open, and leaves none open.
+
+        Args:
+            conn: the connection; if it is an `AsyncConnection`, the result has to be awaited.
+            name: the name of the type, as SQL has it: `schema.name`, `"Quoted"`, `timestamp with time zone`.
+
+        Returns:
+            the type; None if there is none of that name, or it is of another kind than what `fetch` is called on.
+
+        Raises:
+            ProgrammingError: this cannot be the name of a type.
+            NotSupportedError: over HTTP, statements wait for commit.
+            TypeError: `conn` is no connection.
+            OperationalError: the connection is closed, or lost.
+        """
+        from .base_connection import BaseConnection
+
+        if not isinstance(conn, BaseConnection):
+            raise TypeError(f"expected Connection or AsyncConnection, got {type(conn).__name__}")
+        return conn._run(cls._fetch_flow(conn, name))
+
+    @classmethod
+    def _fetch_flow(cls: type[T], conn: BaseConnection[Any], name: str | Identifier) -> Flow[T | None]:
+        from .catalog import look_up
+
+        query = (
+            f"SELECT t.typname, t.oid, t.typarray, t.oid::pg_catalog.regtype::text, {cls._columns} "
+            f"FROM pg_catalog.pg_type t {cls._joins} WHERE t.oid = pg_catalog.to_regtype(%s) {cls._order}"
+        )
+        rows = yield from look_up(conn, query, name)
+        if not rows:
+            return None
+        typname, oid, array_oid, regtype = rows[0][:4]
+        details = cls._details([row[4:] for row in rows])
+        return cls(typname, int(oid), int(array_oid), regtype=regtype, **details)
+
+    # What `fetch()` asks for beside name and oids; a type can be more than one row.
+    _columns = "t.typdelim"
+    _joins = ""
+    _order = ""
+
+    @staticmethod
+    def _details(rows: Sequence[CatalogRow]) -> dict[str, Any]:
+        """Return the arguments that these columns make."""
+        return {"delimiter": rows[0][0]}
 
     def register(self, context: AdaptContext | None = None) -> None:
         """Make the type known by its name in `context`, and let arrays of it be loaded as lists.

@@ -9,7 +9,19 @@ from typing import Any, TypeVar
 import server_messages as s
 from scramp import ScramMechanism
 
-from neonps.flows.requests import Aside, Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send, StartTLS
+from neonps.flows.requests import (
+    Aside,
+    Close,
+    Deadline,
+    DeadlinePassed,
+    Flow,
+    Open,
+    Poll,
+    Receive,
+    Resolve,
+    Send,
+    StartTLS,
+)
 
 T = TypeVar("T")
 
@@ -152,6 +164,8 @@ class ScriptedRunner:
             return self._arriving.pop(0) if self._arriving else b""
         if isinstance(request, Poll):
             return self._arriving.pop(0) if self._arriving else None
+        if isinstance(request, Resolve):
+            return [request.host]
         if isinstance(request, Aside):
             self.aside.append(request)
             request.flow.close()

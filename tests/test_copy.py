@@ -178,7 +178,7 @@ def test_misuse(table: neonps.Connection[Any]) -> None:
             copy.read()
         with cursor.copy("COPY goods FROM STDIN (FORMAT binary)") as copy, pytest.raises(TypeError, match="binary"):
             copy.write("text")
-        with pytest.raises(neonps.NotSupportedError, match="parameters"):
+        with pytest.raises(neonps.ProgrammingError, match="0 placeholders"):
             cursor.copy("COPY goods FROM STDIN", [1])
 
 

@@ -207,7 +207,7 @@ class TestPlaceholders:
     @pytest.mark.parametrize("statement", [1, None, ["select 1"], bytearray(b"select 1")])
     @pytest.mark.parametrize("params", [None, ["x"]])
     def test_wrong_class_of_statement(self, query: PostgresQuery, statement: Any, params: Any) -> None:
-        with pytest.raises(TypeError, match=f"str, bytes or .*, got {type(statement).__name__}"):
+        with pytest.raises(TypeError, match=f"a str, bytes or .*, got {type(statement).__name__}"):
             query.convert(statement, params)
 
     @pytest.mark.parametrize("statement", ["select '\0'", b"select '\0'"])

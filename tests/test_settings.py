@@ -246,8 +246,8 @@ class TestTLS:
 
     def test_channel_binding(self) -> None:
         assert settle(NEON).transport == "websocket"
-        with pytest.raises(errors.NotSupportedError, match="channel_binding=require"):
-            settle(f"{NEON}&transport=tcp")
+        assert settle(f"{NEON}&transport=tcp").channel_binding == "require"
+        assert settle(TCP).channel_binding == "prefer"
         with pytest.raises(errors.ProgrammingError, match="invalid channel_binding value"):
             settle(channel_binding="maybe")
 
@@ -307,7 +307,7 @@ class TestHosts:
         ("conninfo", "message"),
         [
             ("host=a,b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
-            ("host=a,b hostaddr=10.0.0.1", "could not match 2 host names to 1 hostaddr values"),
+            ("host=a,b hostaddr=10.0.0.1", "could not match 2 host names with 1 hostaddr values"),
             ("port=abc", "invalid port.* from 1 to 65535"),
             ("port=0", "invalid port"),
             ("port=65536", "invalid port"),
@@ -319,6 +319,7 @@ class TestHosts:
             ("host=a..b", "^host: "),
             ("host=a:5432", "^host: "),
             ("hostaddr='a b'", "^hostaddr: "),
+            ("host=a hostaddr=localhost", "^hostaddr: "),
         ],
     )
     def test_wrong(self, conninfo: str, message: str) -> None:
@@ -438,7 +439,11 @@ class TestValues:
             ("timeout", "x", 'invalid timeout value: "x"; it should be a number of seconds'),
             ("timeout", "nan", "invalid timeout value"),
             ("connect_timeout", "x", "bad value for connect_timeout: 'x'"),
-            ("keepalives_idle", "x", 'invalid keepalives_idle value: "x"; it should be a whole number'),
+            ("keepalives_idle", "x", 'invalid integer value "x" for connection option "keepalives_idle"'),
+            ("keepalives", "1_0", 'invalid integer value "1_0" for connection option "keepalives"'),
+            ("tcp_user_timeout", "9999999999", 'invalid integer value "9999999999"'),
+            ("sslcertmode", "require", "there is no certificate"),
+            ("ssl_min_protocol_version", "SSLv3", "invalid ssl_min_protocol_version value"),
             ("max_protocol_version", "2.0", "invalid max_protocol_version value"),
             ("foo", "x", 'invalid connection option "foo"'),
             ("host", b"h", "host: the value should be a str, got bytes"),
@@ -456,29 +461,56 @@ class TestValues:
     )
     def test_wrong(self, keyword: str, value: Any, message: str) -> None:
         with pytest.raises(errors.ProgrammingError, match=message):
-            settle("", **{keyword: value})
+            settle("host=db.example" if keyword.startswith("ssl") else "", **{keyword: value})
 
     @pytest.mark.parametrize(
         ("keyword", "value"),
         [
             ("gssencmode", "require"),
-            ("sslnegotiation", "direct"),
             ("sslsni", "0"),
-            ("target_session_attrs", "read-write"),
-            ("load_balance_hosts", "random"),
-            ("ssl_max_protocol_version", "TLSv1.2"),
+            ("ssl_max_protocol_version", "TLSv1.1"),
             ("requirepeer", "postgres"),
-            ("oauth_issuer", "https://x"),
-            ("sslcrldir", "/x"),
             ("scram_client_key", "secret"),
+            ("scram_server_key", "secret"),
         ],
     )
     def test_not_supported(self, keyword: str, value: str) -> None:
         with pytest.raises(errors.NotSupportedError, match=keyword) as caught:
-            settle("", **{keyword: value})
+            settle("host=db.example,/tmp ssl_min_protocol_version=TLSv1", **{keyword: value})
         assert "secret" not in str(caught.value)
 
-    @pytest.mark.parametrize("keyword", ["gssencmode", "sslnegotiation", "target_session_attrs", "load_balance_hosts"])
+    @pytest.mark.parametrize("target", ["primary", "standby", "read-only"])
+    def test_no_session_to_ask(self, target: str) -> None:
+        with pytest.raises(errors.NotSupportedError, match=f"target_session_attrs={target} needs transport=websocket"):
+            settle(LOCAL, transport="http", target_session_attrs=target)
+        assert settle(LOCAL, target_session_attrs=target).target_session_attrs == target
+
+    @pytest.mark.parametrize("target", ["any", "read-write", "prefer-standby"])
+    def test_what_a_server_over_http_can_be(self, target: str) -> None:
+        assert settle(LOCAL, transport="http", target_session_attrs=target).transport == "http"
+
+    @pytest.mark.parametrize("sslmode", ["allow", "prefer", "disable"])
+    def test_direct_tls_and_weak_modes(self, sslmode: str) -> None:
+        with pytest.raises(errors.OperationalError, match=f'weak sslmode "{sslmode}" may not be used'):
+            settle("host=db.example sslnegotiation=direct", sslmode=sslmode)
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "db.example"])
+    @pytest.mark.parametrize("sslmode", [None, "require", "verify-ca", "verify-full"])
+    def test_direct_tls(self, host: str, sslmode: str | None) -> None:
+        found = settle("sslnegotiation=direct", host=host, sslmode=sslmode)
+        assert found.direct_tls
+        assert found.tls is not None
+        assert (found.tls.server_hostname, found.tls.alpn, found.tls.alpn_required) == (host, ("postgresql",), True)
+
+    def test_a_wrong_value_is_an_operational_error_too(self) -> None:
+        """As it is to psycopg, which hears of it from libpq when it connects."""
+        for conninfo in ("sslmode=x", "port=x", "host=a,b port=1,2,3", "service=x", "require_auth=x"):
+            with pytest.raises(errors.OperationalError):
+                settle(conninfo)
+
+    @pytest.mark.parametrize(
+        "keyword", ["gssencmode", "sslnegotiation", "target_session_attrs", "load_balance_hosts", "sslmode"]
+    )
     def test_unknown_choice(self, keyword: str) -> None:
         with pytest.raises(errors.ProgrammingError, match=f'invalid {keyword} value: "x"; it should be'):
             settle("", **{keyword: "x"})
@@ -489,6 +521,8 @@ class TestValues:
             "gssencmode=disable target_session_attrs=any sslnegotiation=postgres load_balance_hosts=disable sslsni=1",
             "gssencmode=prefer channel_binding=disable sslcompression=0 krbsrvname=x gsslib=x gssdelegation=0",
             "sslkey='' service='' requirepeer=''",
+            "host=127.0.0.1 requirepeer=postgres sslsni=0",
+            "host=db.example sslsni=7 oauth_issuer=x oauth_client_id=x oauth_client_secret=x oauth_scope=x",
         ],
     )
     def test_ignored(self, conninfo: str) -> None:
@@ -498,6 +532,7 @@ class TestValues:
         found = settle(keepalives=0, keepalives_idle=1, keepalives_interval="2", keepalives_count=3, tcp_user_timeout=4)
         assert found.keepalive == KeepAlive(enabled=False, idle=1, interval=2, count=3, user_timeout=4)
         assert settle().keepalive == KeepAlive()
+        assert settle(keepalives_idle=-1, keepalives_count=" +0 ", tcp_user_timeout="-5").keepalive == KeepAlive()
 
     @pytest.mark.parametrize(
         ("conninfo", "version"),

@@ -19,7 +19,10 @@ class Channel:
     Attributes:
         end: why the other side has ended the stream, as far as it said so; "" otherwise.
         closed: this side has closed it.
+        certificate: that of the server (DER), if TLS reaches from here to there.
     """
+
+    certificate: bytes | None = None
 
     def __init__(self) -> None:
         self.end = ""

@@ -25,6 +25,7 @@ class CopyStream:
         reading: the data come from the server (COPY TO STDOUT); otherwise they go there.
         binary: they are in binary format.
         finished: the server has ended the COPY, well or not.
+        ended: `finish` was called.
     """
 
     def __init__(self, session: Session, query: bytes) -> None:
@@ -34,6 +35,7 @@ class CopyStream:
         self.reading = False
         self.binary = False
         self.finished = False
+        self.ended = False
 
     def start(self) -> Flow[None]:
         """Send the statement and wait until the data can flow.
@@ -49,7 +51,7 @@ class CopyStream:
         response, collector.copy = collector.copy, None
         if response is None:
             raise e.ProgrammingError(_NOT_A_COPY)
-        session.copying = True
+        session.occupied = "a COPY"
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
 
@@ -80,6 +82,7 @@ class CopyStream:
         Raises:
             Error: what the server has answered.
         """
+        self.ended = True
         if not self.finished:
             if self._session.machine.state in COPYING_IN:
                 last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(failure.encode())
@@ -98,7 +101,7 @@ class CopyStream:
 
     def _end(self) -> Flow[None]:
         self.finished = True
-        self._session.copying = False
+        self._session.occupied = ""
         yield from self._session.drain(self._collector)
         if self._collector.error is not None:
             raise self._collector.error

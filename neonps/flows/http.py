@@ -7,14 +7,14 @@ sent as one batch. A statement that only reads runs at once, in a read-only tran
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .. import errors as e
 from ..abc import Params
 from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..percent import encode
 from ..postgres import types
-from ..pq import TransactionStatus
+from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import ProtocolError
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
@@ -70,6 +70,7 @@ class HttpTransport(Transport):
 
     name = "http"
     has_binary = False
+    has_session = False
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -78,6 +79,7 @@ class HttpTransport(Transport):
         self._http: HttpConnection | None = None
         self._kept: list[_Kept] = []
         self._in_block = False
+        self._pipelines = 0  # how many are nested
         self._has_read = False  # a statement has read since the last commit or rollback
         self._sent = False  # a request is under way
         self._harmless = True  # and it cannot change anything
@@ -111,6 +113,11 @@ class HttpTransport(Transport):
             if self._sent:
                 yield from self._hang_up()  # the service cancels what nobody waits for
             raise
+
+    @property
+    def _collecting(self) -> bool:
+        """Whether statements are collected until the end of a block."""
+        return self._in_block or self._pipelines > 0
 
     # Requests
 
@@ -227,7 +234,7 @@ class HttpTransport(Transport):
                     f"{name} needs {_NEEDS_SESSION[name]}, which cannot exist over HTTP; "
                     "use transport='websocket' or 'tcp'"
                 )
-        if word in _NEEDS_TRANSACTION and self.autocommit and not self._in_block:
+        if word in _NEEDS_TRANSACTION and self.autocommit and not self._collecting:
             raise e.NotSupportedError(
                 f"{word} would have no effect: over HTTP nothing outlives the request; "
                 "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
@@ -237,12 +244,19 @@ class HttpTransport(Transport):
             raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
         return Statement(query.typed_query(_type_name), params)
 
-    def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result] | None]:
+    def session(self, feature: str) -> NoReturn:
+        raise e.NotSupportedError(
+            f"{feature} needs a session, which cannot exist over HTTP; use transport='websocket' or 'tcp'"
+        )
+
+    def execute(
+        self, query: Query, *, binary: bool, deliver: Deliver, prepare: bool | None = False
+    ) -> Flow[list[Result] | None]:
         statement = self._statement(query)
-        if self.autocommit and not self._in_block:
+        if self.autocommit and not self._collecting:
             return (yield from self._request(statement, None, query))
         self._check_snapshot()
-        if self._in_block or self._kept or not _reads(statement):
+        if self._collecting or self._kept or not _reads(statement):
             self._kept.append(_Kept([statement], deliver))
             return None
         return (yield from self._read(statement, query))
@@ -274,7 +288,7 @@ class HttpTransport(Transport):
             statements.append(self._statement(query))
         if not statements:
             return [] if returning else 0
-        if not self.autocommit or self._in_block:
+        if not self.autocommit or self._collecting:
             self._check_snapshot()
             self._kept.append(_Kept(statements, deliver))
             return None
@@ -282,6 +296,7 @@ class HttpTransport(Transport):
         return results if returning else sum(result.command_tuples or 0 for result in results)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
+        yield from self.sync_pipeline()
         if self._kept or self._in_block:
             raise e.NotSupportedError(
                 "over HTTP a batch is a transaction of its own, and statements of another one wait for commit; "
@@ -320,7 +335,33 @@ class HttpTransport(Transport):
         _deliver_nothing(kept)
         yield from ()
 
+    # Pipelines: what is collected goes with the next commit, which under autocommit is the end of the pipeline.
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        return PipelineStatus.ON if self._pipelines else PipelineStatus.OFF
+
+    def enter_pipeline(self) -> Flow[None]:
+        self._pipelines += 1
+        yield from ()
+
+    def sync_pipeline(self) -> Flow[None]:
+        if self._pipelines and self.autocommit and not self._in_block:
+            yield from self.commit()
+
+    def leave_pipeline(self, *, failed: bool) -> Flow[None]:
+        try:
+            if failed and self.autocommit and not self._in_block:
+                yield from self.rollback()
+            yield from self.sync_pipeline()
+        finally:
+            self._pipelines -= 1
+
+    def receive_pending(self) -> Flow[None]:
+        yield from ()  # nothing comes before commit
+
     def enter_block(self, savepoint: str) -> Flow[bool]:
+        yield from self.sync_pipeline()
         if savepoint or self._in_block or self._kept:
             raise e.NotSupportedError(
                 "a transaction inside another one needs a savepoint, which cannot exist over HTTP; "
@@ -329,7 +370,6 @@ class HttpTransport(Transport):
         self._check_snapshot()
         self._in_block = True
         return True
-        yield
 
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
         self._in_block = False

@@ -39,8 +39,11 @@ class TLS:
         key: path of the client's private key (PEM); None when it is in the `cert` file.
         key_password: what the private key is encrypted with.
         crl: path of a PEM file with certificate revocation lists.
-        minimum_version: the lowest version to accept: "TLSv1.2" or "TLSv1.3".
+        crldir: path of a directory with certificate revocation lists, under the names that OpenSSL looks for.
+        minimum_version, maximum_version: the lowest and the highest version to accept: "TLSv1.2" or "TLSv1.3".
         alpn: the application protocols to offer, most wanted first (RFC 7301).
+        alpn_required: the server has to choose one of them.
+        keylogfile: path of a file to write the secrets of the session to, for debugging.
     """
 
     server_hostname: str
@@ -49,8 +52,12 @@ class TLS:
     key: str | None = None
     key_password: str | None = field(default=None, repr=False)
     crl: str | None = None
+    crldir: str | None = None
     minimum_version: str = "TLSv1.2"
+    maximum_version: str = "TLSv1.3"
     alpn: tuple[str, ...] = ()
+    alpn_required: bool = False
+    keylogfile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,17 @@ class KeepAlive:
 
 
 @dataclass(frozen=True)
+class Resolve:
+    """Look up a host; answers with its addresses in numbers, a list of str in the order in which to try them.
+
+    An address that is one already is its own answer.
+    """
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Open:
     """Open a connection to `host` and `port`, TLS included when `tls` is given; answers None.
 
@@ -89,7 +107,7 @@ class Open:
 
 @dataclass(frozen=True)
 class StartTLS:
-    """Go on with TLS on the connection that is open; answers None."""
+    """Go on with TLS on the connection that is open; answers with the server's certificate (DER)."""
 
     tls: TLS
 
@@ -141,7 +159,7 @@ class Aside:
     timeout: float
 
 
-Request = Union[Open, StartTLS, Send, Receive, Poll, Close, Deadline, Aside]
+Request = Union[Resolve, Open, StartTLS, Send, Receive, Poll, Close, Deadline, Aside]
 
 #: A generator that yields requests, is sent the answers, and returns a T.
 Flow = Generator["Request", Any, T]

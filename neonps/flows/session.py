@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
 from ..abc import Params
 from ..isolation import TransactionCharacteristics
-from ..pq import TransactionStatus
+from ..pq import PipelineStatus, TransactionStatus
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
@@ -19,20 +19,21 @@ from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket import WebSocketClosed
 from ..settings import Settings
-from ..tokens import first_words
 from .channel import Channel
 from .requests import Aside, Deadline, DeadlinePassed, Flow
+from .series import NO_COPY, extended, series
 from .transport import Deliver, Query, Transport
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
 
 logger = logging.getLogger("neonps")
 
 #: How long the server gets to end a statement that was cancelled, in seconds.
 _CANCEL_TIMEOUT = 5.0
-#: Statements are sent in pieces of this size, in bytes, when there are many.
-_SEND_SIZE = 1 << 17
 
 _ROLLBACK = b"ROLLBACK"
-_COMMIT = b"COMMIT"
+COMMIT = b"COMMIT"
 
 
 class Session(Transport):
@@ -50,16 +51,18 @@ class Session(Transport):
         self.canceller: Callable[[int, bytes], Flow[None]] | None = None  # cancels the session that has pid and key
         self.before_send: bytes = b""  # a message that was held back, to travel with the next ones
         self.on_login: Callable[[BackendMessage], Flow[bool]] | None = None  # until the login is complete
-        self._prefix: list[bytes] = []
+        self.prefix: list[bytes] = []
         self._waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
-        self._busy = False  # something was sent and is not answered yet
-        self.copying = False  # a COPY is under way, over several calls of the user; see `neonps.flows.copy`
+        self.busy = False  # something was sent and is not answered yet
+        self.occupied = ""  # by what, if something lasts over several calls of the user: a COPY, a stream of rows
         self._guarded = False  # a call of the user is under way
         self._in_block = False  # between `enter_block` and `leave_block` of a transaction
         self._block_failed = False  # that transaction is no more, since it could not even begin
-        self._own = False  # the transaction is one of that call, and must not outlive it
+        self.own = False  # the transaction is one of that call, and must not outlive it
         self._send_error: Exception | None = None
-        self._stake = ""  # what a loss of the connection would mean now
+        self.pipeline: Pipeline | None = None  # statements are not waited for
+        self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
+        self.stake = ""  # what a loss of the connection would mean now
 
     # What the server has told
 
@@ -67,13 +70,12 @@ class Session(Transport):
     def transaction_status(self) -> TransactionStatus:
         if self.closed:
             return TransactionStatus.UNKNOWN
-        if self._prefix:
+        if self.prefix:
             return TransactionStatus.INTRANS
-        if self._busy:  # also when all is answered but for a Sync that was not sent yet
+        if self.busy or (self.pipeline is not None and not self.pipeline.synced):
+            # Also when all is answered but for a Sync that was not sent yet.
             return TransactionStatus.ACTIVE
-        if self.on_login is not None:
-            return TransactionStatus.IDLE
-        return self.machine.transaction_status
+        return TransactionStatus.IDLE if self.on_login is not None else self.machine.transaction_status
 
     def parameter_status(self, name: str) -> str | None:
         return self.machine.parameters.get(name)
@@ -86,9 +88,10 @@ class Session(Transport):
         Raises:
             ProgrammingError, DataError: a message cannot be encoded; nothing was sent.
         """
-        yield from self._write(self._encode(*messages))
+        yield from self.write(self.encode(*messages))
 
-    def _encode(self, *messages: FrontendMessage) -> bytes:
+    def encode(self, *messages: FrontendMessage) -> bytes:
+        """The bytes of messages, which have to be sent next. Raises what `send` raises."""
         self._waiting = False  # until the machine is not ahead of what was sent any more
         try:
             return self.machine.send(*messages)
@@ -97,26 +100,42 @@ class Session(Transport):
         except ValueError as error:
             raise e.DataError(str(error)) from None
 
-    def _opening(self) -> list[bytes]:
+    def opening(self) -> list[bytes]:
         """What has to go in front of the next statement, in the same series.
 
         Raises:
             OperationalError, InFailedSqlTransaction: there can be no next statement now.
         """
         self._check_ready()
-        if not self._prefix and not self.autocommit and self.transaction_status is TransactionStatus.IDLE:
+        if not self.prefix and not self.autocommit and self.transaction_status is TransactionStatus.IDLE:
             return [self.characteristics.begin]
-        return self._prefix
+        return self.prefix
 
-    def _encode_opened(self, *messages: FrontendMessage) -> bytes:
-        """Encode `messages` after what has to go in front; only if that succeeds `_prefix` counts as sent."""
-        data = self._encode(*_series(self._opening()), *messages)
-        self._prefix = []
+    def encode_opened(self, *messages: FrontendMessage) -> bytes:
+        """Encode `messages` after what has to go in front; only if that succeeds it counts as sent."""
+        data = self.encode(*self._closing(), *series(self.opening()), *messages)
+        self.prefix = []
+        self._closed_now()
         return data
 
-    def _write(self, data: bytes) -> Flow[None]:
+    def hold(self, opening: Sequence[FrontendMessage], messages: Sequence[FrontendMessage]) -> None:
+        """Encode messages that are to be sent with the next ones; `opening` is that of the next statement."""
+        self.before_send += self.encode(*self._closing(), *opening, *messages)
+        self.prefix = []
+        self._closed_now()
+
+    def _closing(self) -> list[FrontendMessage]:
+        """The prepared statements and cursors that the server can forget now. That never fails."""
+        return [*self.closing, *map(f.CloseStatement, self.prepared.discarded)]
+
+    def _closed_now(self) -> None:
+        self.closing.clear()
+        self.prepared.discarded.clear()
+
+    def write(self, data: bytes) -> Flow[None]:
+        """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
-        self._busy = True
+        self.busy = True
         self._waiting = False
         try:
             yield from self.channel.send(held + data)
@@ -151,6 +170,8 @@ class Session(Transport):
             elif type(event) in _ASIDE:
                 _ASIDE[type(event)](self, event)
             elif self.on_login is None or not (yield from self.on_login(event)):
+                if type(event) is b.CommandComplete:
+                    self.prepared.heed(event.tag)
                 return event
 
     def drain(self, collector: Collector, *, stop_at_copy: bool = False) -> Flow[None]:
@@ -166,7 +187,7 @@ class Session(Transport):
         machine = self.machine
         while True:
             if collector.fatal:
-                yield from self._end(collector)
+                yield from self.end(collector)
             if collector.copy and (stop_at_copy or machine.state in COPYING_IN):
                 return
             if machine.needs_sync:  # the opening has failed, so that the server has skipped the query behind it
@@ -174,9 +195,9 @@ class Session(Transport):
             if machine.state is State.IDLE:
                 break
             collector.handle((yield from self.next_event()))
-        self._busy = False
+        self.busy = False
 
-    def _end(self, collector: Collector) -> Flow[None]:
+    def end(self, collector: Collector) -> Flow[None]:
         """Raise the error with which the server has ended the session."""
         yield from self.abandon()
         assert collector.error is not None
@@ -189,7 +210,7 @@ class Session(Transport):
         yield from self.channel.close()
 
     def _with_stake(self, message: str) -> str:
-        return f"{message}\n{self._stake}" if self._stake else message
+        return f"{message}\n{self.stake}" if self.stake else message
 
     def _exchange(self, data: bytes, collector: Collector) -> Flow[None]:
         """Send encoded messages and read to the end of what answers them.
@@ -197,17 +218,21 @@ class Session(Transport):
         Raises:
             Error: the first error that the server has answered.
         """
-        yield from self._write(data)
+        yield from self.write(data)
         yield from self.drain(collector)
-        yield from self._settle(collector)
+        yield from self.settle(collector)
 
-    def _settle(self, collector: Collector) -> Flow[None]:
+    def idle(self) -> None:
+        """Take note that all that was sent is answered."""
+        self.busy = False
+
+    def settle(self, collector: Collector) -> Flow[None]:
         """Refuse a COPY where none was asked for, and raise the error if there was one."""
         if collector.copy is not None:
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"COPY cannot be used with this method"), f.Sync())
                 yield from self.drain(Collector())
-            raise e.ProgrammingError(_NO_COPY)
+            raise e.ProgrammingError(NO_COPY)
         if collector.error is not None:
             raise collector.error
 
@@ -222,8 +247,8 @@ class Session(Transport):
             raise e.ProgrammingError("the connection cannot be used in the middle of another call")
         yield Deadline(timeout)
         self._guarded = self._waiting = True
-        self._own = False
-        self._stake = ""
+        self.own = False
+        self.stake = ""
         try:
             return (yield from flow)
         except DeadlinePassed:
@@ -235,7 +260,7 @@ class Session(Transport):
             yield from self.abandon()
             raise e.OperationalError(self._with_stake(f"the connection was closed because {error}")) from None
         except Exception:
-            if self._busy and not self.copying and not self.closed:
+            if self.busy and not self.occupied and self.pipeline is None and not self.closed:
                 yield from self.abandon()  # something unforeseen has left an exchange half done
             self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
             raise
@@ -251,36 +276,38 @@ class Session(Transport):
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
         can_cancel = self.on_login is None and self.canceller is not None
-        if not self._waiting or (self._busy and not can_cancel):
+        if not self._waiting or (self.busy and not can_cancel):
             try:
-                if self._busy and can_cancel:
+                if self.busy and can_cancel:
                     yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
             except (Exception, DeadlinePassed) as error:
                 logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
-            return f"the connection was closed. {self._stake}".rstrip()
-        if not self._busy:
-            if self._own:
-                self._prefix = []
+            return f"the connection was closed. {self.stake}".rstrip()
+        if not self.busy:
+            if self.own:
+                self.prefix = []
             return "nothing was running"
         collector = Collector(keep=False)
         try:
             if self.machine.state not in COPYING_IN:
                 yield from self.cancel_query()
             yield Deadline(_CANCEL_TIMEOUT)
-            self.copying = False
+            self.occupied = ""
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"))
             yield from self.drain(collector)
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"), f.Sync())
                 yield from self.drain(collector)
-            if self._own:
+            if self.pipeline is not None:
+                self.pipeline.forget()
+            if self.own:
                 yield from self.rollback()
         except (Exception, DeadlinePassed) as error:
             logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
-            return f"the connection was closed, since it could not be cancelled. {self._stake}".rstrip()
+            return f"the connection was closed, since it could not be cancelled. {self.stake}".rstrip()
         except GeneratorExit:
             self.closed = self.broken = True
             raise
@@ -293,37 +320,119 @@ class Session(Transport):
 
     # Queries
 
-    def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result]]:
-        opening = len(self._opening())
+    def session(self, feature: str) -> Session:
+        return self
+
+    def execute(
+        self, query: Query, *, binary: bool, deliver: Deliver, prepare: bool | None = False
+    ) -> Flow[list[Result] | None]:
+        if self.pipeline is not None:
+            yield from self.pipeline.execute(query, binary=binary, deliver=deliver, prepare=prepare)
+            return None
+        opening = len(self.opening())
+        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
-        if query.params or binary:
-            messages = (
-                f.Parse(b"", query.query, query.types or ()),
-                f.Bind(b"", b"", query.params or (), query.formats or (), (int(binary),)),
-                f.DescribePortal(b""),
-                f.Execute(b""),
-                f.Sync(),
-            )
+        if query.params or binary or name:
+            messages = (*extended(query, binary, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
-        self._stake = _STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
         collector = Collector(query.query)
-        yield from self._exchange(self._encode_opened(*messages), collector)
+        try:
+            yield from self._exchange(self.encode_opened(*messages), collector)
+        except BaseException as error:
+            self.prepared.failed(query, name, known, getattr(error, "sqlstate", None))
+            raise
         collector.drop(opening)
+        self.prepared.succeeded(query, name, collector.results)
         return collector.results
+
+    def start_stream(self, query: Query, binary: bool) -> Flow[int]:
+        """Send a statement whose answers are to be read by the caller; gives the number of results before its own."""
+        if self.pipeline is not None:
+            raise e.ProgrammingError("stream() cannot be used in pipeline mode")
+        opening = len(self.opening())
+        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        yield from self.write(self.encode_opened(*extended(query, binary), f.Sync()))
+        return opening
+
+    def finish(self, collector: Collector) -> Flow[None]:
+        """Read to the end of what was sent. Raises the error, if there was one."""
+        yield from self.drain(collector)
+        yield from self.settle(collector)
+
+    def declare_cursor(self, name: str, query: Query, binary: bool) -> Flow[Result]:
+        """Run a DECLARE, and ask in the same round trip which columns the cursor has; gives a result without rows."""
+        if self.pipeline is not None:
+            yield from self.pipeline.sync()
+        opening = self.opening()
+        self.stake = STATEMENT_AT_STAKE[False]
+        collector = Collector(query.query)
+        messages = (*extended(query, binary), f.DescribePortal(name.encode()), f.Sync())
+        yield from self._exchange(self.encode_opened(*messages), collector)
+        result = collector.results[len(opening)]
+        result.fields = collector.fields
+        return result
+
+    def wait_for_notifies(self) -> Flow[None]:
+        """Wait until the server says something of its own accord; `on_notify` is told of notifications."""
+        self._check_ready()
+        if self.on_login is not None:  # nobody is subscribed before that is over
+            yield from self._exchange(self.encode(*self._closing(), f.Sync()), Collector())
+            self._closed_now()
+        yield from self.receive()
+        yield from self.take_arrived(Collector())
+
+    # Pipelines
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        if self.pipeline is None:
+            return PipelineStatus.OFF
+        return PipelineStatus.ABORTED if self.pipeline.aborted else PipelineStatus.ON
+
+    def enter_pipeline(self) -> Flow[None]:
+        from .pipeline import Pipeline
+
+        if self.pipeline is None:
+            self._check_ready()
+            self.pipeline = Pipeline(self)
+        else:
+            yield from self.pipeline.sync()
+        self.pipeline.depth += 1
+
+    def sync_pipeline(self) -> Flow[None]:
+        if self.pipeline is not None:
+            yield from self.pipeline.sync()
+
+    def leave_pipeline(self, *, failed: bool) -> Flow[None]:
+        pipeline = self.pipeline
+        assert pipeline is not None
+        pipeline.depth -= 1
+        try:
+            yield from pipeline.sync()
+        finally:
+            if pipeline.depth == 0:
+                self.pipeline = None
+
+    def receive_pending(self) -> Flow[None]:
+        if self.pipeline is not None:
+            yield from self.pipeline.receive()
 
     def start_copy(self, query: bytes, collector: Collector) -> Flow[None]:
         """Send a COPY statement and read until its data can flow; `collector.copy` is None if it is no COPY."""
-        opening = len(self._opening())
-        self._stake = _STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
-        yield from self._write(self._encode_opened(f.Query(query)))
+        opening = len(self.opening())
+        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        yield from self.write(self.encode_opened(f.Query(query)))
         yield from self.drain(collector, stop_at_copy=True)
         collector.drop(opening)
 
     def _check_ready(self) -> None:
         """Raise if a statement would get into the way of a COPY, or run outside of the transaction that it is for."""
-        if self.copying:
-            raise e.OperationalError("another command is already in progress: a COPY that has to be finished first")
+        if self.occupied:
+            raise e.OperationalError(
+                f"another command is already in progress: {self.occupied} that has to be finished first"
+            )
         if self._block_failed:
             raise e.InFailedSqlTransaction(
                 "the transaction of this block has ended with an error, commands ignored until the end of the block"
@@ -336,69 +445,17 @@ class Session(Transport):
 
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
-    ) -> Flow[list[Result] | int]:
+    ) -> Flow[list[Result] | int | None]:
         self._check_ready()
-        own = self._own = self.autocommit and self.transaction_status is TransactionStatus.IDLE
-        opening = [self.characteristics.begin] if own else self._opening()
-        closing = [_COMMIT] if own else []
-        if own:
-            self._prefix = opening
-        collector = Collector(query.query, keep=returning)
-        self._stake = _STATEMENT_AT_STAKE[own]
-        try:
-            rest = yield from self._send_many(query, params, returning, binary, collector)
-            if not rest and not self._busy:
-                self._prefix = [] if own else self._prefix
-                return [] if returning else 0
-            data = self._encode_opened(*rest, *_series(closing if collector.error is None else ()), f.Sync())
-        except ProtocolError:
-            raise
-        except Exception:  # a mistake in the parameters; what was sent before it has an end all the same
-            if self._busy and not self.closed:
-                yield from self.send(f.Sync())
-                yield from self.drain(collector)
-            if own:
-                yield from self.rollback()
-            raise
-        yield from self._write(data)
-        yield from self.drain(collector)
-        if own:
-            yield from self.rollback()  # does nothing after COMMIT
-        yield from self._settle(collector)
-        if not returning:
-            return collector.rowcount
-        return collector.results[len(opening) : len(collector.results) - len(closing)]
+        if self.pipeline is not None:
+            yield from self.pipeline.executemany(query, params, returning=returning, binary=binary, deliver=deliver)
+            return None
+        from .bulk import executemany
 
-    def _send_many(
-        self, query: Query, params: Iterable[Params], returning: bool, binary: bool, collector: Collector
-    ) -> Flow[list[FrontendMessage]]:
-        """Send a Bind and Execute for each of `params`, in large pieces, but for the last piece, which it returns."""
-        messages: list[FrontendMessage] = []
-        types: Sequence[int] | None = None
-        size = 0
-        for each in params:
-            query.dump(each)
-            if query.types != types or types is None:
-                _refuse_copy(query)
-                types = query.types or ()
-                messages.append(f.Parse(b"", query.query, types))
-            values = query.params or ()
-            messages.append(f.Bind(b"", b"", values, query.formats or (), (int(binary),)))
-            if returning:
-                messages.append(f.DescribePortal(b""))
-            messages.append(f.Execute(b""))
-            size += 64 + sum([len(value) for value in values if value is not None])
-            if size > _SEND_SIZE:
-                size = 0
-                yield from self._write(self._encode_opened(*messages))
-                messages.clear()
-                yield from self.take_arrived(collector)
-                if collector.error is not None:
-                    break
-        return messages
+        return (yield from executemany(self, query, params, returning=returning, binary=binary))
 
-    def take_arrived(self, collector: Collector) -> Flow[None]:
-        """Give `collector` what has arrived already, so that it does not pile up while much is sent."""
+    def poll(self) -> Flow[None]:
+        """Look whether something has arrived, without waiting for it."""
         if self.on_login is not None:
             return
         try:
@@ -407,90 +464,125 @@ class Session(Transport):
             self._send_error = error  # `receive` will tell
             return
         self.machine.receive(data or b"")
-        while (event := self.machine.next_event()) is not None:
-            if type(event) in _ASIDE:
-                _ASIDE[type(event)](self, event)
-            else:
-                collector.handle(event)
+
+    def arrived_event(self) -> BackendMessage | None:
+        """The next message that is here already and is not dealt with here; None if there is none."""
+        if self.on_login is not None:
+            return None
+        while (event := self.machine.next_event()) is not None and type(event) in _ASIDE:
+            _ASIDE[type(event)](self, event)
+        if type(event) is b.CommandComplete:
+            self.prepared.heed(event.tag)
+        return event
+
+    def take_arrived(self, collector: Collector) -> Flow[None]:
+        """Give `collector` what has arrived already, so that it does not pile up while much is sent.
+
+        Raises:
+            OperationalError: the server has ended the session.
+        """
+        yield from self.poll()
+        while (event := self.arrived_event()) is not None:
+            collector.handle(event)
         if collector.fatal:
-            yield from self._end(collector)
+            yield from self.end(collector)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
         self._check_ready()
-        own = self._own = self.transaction_status is TransactionStatus.IDLE
-        if not own and characteristics != TransactionCharacteristics():
-            raise e.ProgrammingError("the characteristics of a transaction cannot be chosen once it is open")
-        opening = [characteristics.begin] if own else self._opening()
-        closing = [_COMMIT] if own else []
-        messages: list[FrontendMessage] = []
-        for query in queries:
-            _refuse_copy(query)
-            messages += (
-                f.Parse(b"", query.query, query.types or ()),
-                f.Bind(b"", b"", query.params or (), query.formats or (), (0,)),
-                f.DescribePortal(b""),
-                f.Execute(b""),
-            )
-        data = self._encode(*_series(opening), *messages, *_series(closing), f.Sync())
-        self._prefix = []
-        self._stake = _STATEMENT_AT_STAKE[own]
-        collector = Collector()
-        yield from self._write(data)
-        yield from self.drain(collector)
-        if own:
-            yield from self.rollback()  # does nothing after COMMIT
-        yield from self._settle(collector)
-        return collector.results[len(opening) : len(collector.results) - len(closing)]
+        yield from self.sync_pipeline()
+        from .bulk import batch
+
+        return (yield from batch(self, queries, characteristics))
 
     # Transactions
 
-    def _command(self, *statements: bytes) -> Flow[None]:
+    def command(self, *statements: bytes) -> Flow[None]:
         """Run statements of the driver's own."""
         self._check_ready()
-        yield from self._exchange(self._encode(*_series(statements), f.Sync()), Collector())
+        data = self.encode(*self._closing(), *series(statements), f.Sync())
+        self._closed_now()
+        yield from self._exchange(data, Collector())
+
+    def begin(self) -> Flow[None]:
+        """Begin a transaction now; the server has to hear of it."""
+        yield from self.command(self.characteristics.begin)
 
     def commit(self) -> Flow[None]:
         if self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
             return
-        self._stake = _COMMIT_AT_STAKE
-        yield from self._command(_COMMIT)
+        self.stake = _COMMIT_AT_STAKE
+        if self.pipeline is None:
+            yield from self.command(COMMIT)
+            return
+        if self.pipeline.in_transaction:
+            yield from self.pipeline.command(COMMIT)
+        yield from self.pipeline.sync()
 
     def rollback(self) -> Flow[None]:
-        if self.closed or self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
+        if self.closed:
             return
-        yield from self._command(_ROLLBACK)
+        yield from self._end_pipeline_for_rollback()
+        if self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
+            return
+        yield from self.command(_ROLLBACK)
+
+    def _end_pipeline_for_rollback(self) -> Flow[None]:
+        """Get the answers of a pipeline out of the way; what has failed in it is undone anyway."""
+        try:
+            yield from self.sync_pipeline()
+        except e.Error:
+            if self.closed:
+                raise
 
     def _drop_prefix(self) -> bool:
         """Forget a transaction of which the server has not heard yet; whether there was one."""
-        unheard = bool(self._prefix) and self.machine.transaction_status is not TransactionStatus.INTRANS
-        self._prefix = []
+        unheard = bool(self.prefix) and self.machine.transaction_status is not TransactionStatus.INTRANS
+        self.prefix = []
         return unheard
 
     def enter_block(self, savepoint: str) -> Flow[bool]:
         self._check_ready()
+        yield from self.sync_pipeline()
         outer = self.transaction_status is TransactionStatus.IDLE
         statement = b"SAVEPOINT " + _identifier(savepoint)
         if outer:
-            self._prefix.append(self.characteristics.begin)
+            self.prefix.append(self.characteristics.begin)
             self._in_block = True
             if not savepoint:
                 return True
         if self.transaction_status is TransactionStatus.INERROR:
-            yield from self._command(statement)  # fails, and that must be heard of now
-        self._prefix.append(statement)
+            yield from self.command(statement)  # fails, and that must be heard of now
+        self.prefix.append(statement)
         return outer
 
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
         if outer:
             self._in_block = self._block_failed = False
-            yield from self.rollback() if rollback else self.commit()
+            if rollback:
+                yield from self.rollback()
+                return
+            try:
+                yield from self.commit()
+            except e.Error:
+                if not self.closed:
+                    yield from self.rollback()  # a pipeline has failed, so that there was no COMMIT
+                raise
             return
         name = _identifier(savepoint)
-        if self._prefix:
-            self._prefix.pop()  # nothing was sent since the savepoint was to be set
+        if rollback:
+            yield from self._end_pipeline_for_rollback()
+        elif self.pipeline is not None:
+            try:
+                yield from self.pipeline.sync()
+            except e.Error:
+                if not self.closed:
+                    yield from self.command(b"ROLLBACK TO SAVEPOINT " + name, b"RELEASE SAVEPOINT " + name)
+                raise
+        if self.prefix:
+            self.prefix.pop()  # nothing was sent since the savepoint was to be set
             return
         undo = [b"ROLLBACK TO SAVEPOINT " + name] if rollback else []
-        yield from self._command(*undo, b"RELEASE SAVEPOINT " + name)
+        yield from self.command(*undo, b"RELEASE SAVEPOINT " + name)
 
     def cancel(self, timeout: float) -> Flow[None]:
         assert self.canceller is not None
@@ -513,28 +605,11 @@ class Session(Transport):
 
 
 #: What the loss of the connection means for a statement, by whether it is a transaction of its own.
-_STATEMENT_AT_STAKE = {
+STATEMENT_AT_STAKE = {
     True: "It is unknown whether what was sent has taken effect.",
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
-
-
-_NO_COPY = "COPY cannot be used with this method; use copy() instead"
-
-
-def _refuse_copy(query: Query) -> None:
-    """Refuse a COPY behind which more is to be sent: a server that wants data instead ends the session."""
-    if first_words(query.query.decode("utf-8", "replace"), 1) == ["COPY"]:
-        raise e.ProgrammingError(_NO_COPY)
-
-
-def _series(statements: Iterable[bytes]) -> tuple[FrontendMessage, ...]:
-    """Statements of the driver's own as extended-query messages, with no Sync: if one fails, nothing after it runs."""
-    messages: list[FrontendMessage] = []
-    for statement in statements:
-        messages += (f.Parse(b"", statement), f.Bind(b"", b""), f.Execute(b""))
-    return tuple(messages)
 
 
 def _identifier(name: str) -> bytes:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ..abc import Params
 from ..isolation import TransactionCharacteristics
-from ..pq import TransactionStatus
+from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import NotificationResponse
 from ..protocol.result import Result
-from ..query import PostgresQuery, RawQuery
+from ..query import PostgresQuery
 from ..settings import Settings
+from .prepared import PreparedStatements
 from .requests import Flow
 
-#: Takes the results of a statement that was kept until commit.
+if TYPE_CHECKING:
+    from .session import Session
+
+#: Takes the results of a statement that come later than its call returns.
 Deliver = Callable[["list[Result]"], None]
 
-Query = Union[PostgresQuery, RawQuery]
+Query = PostgresQuery
 
 
 class Transport:
@@ -29,6 +33,7 @@ class Transport:
         characteristics: how the transactions that the driver begins are begun.
         closed: it can no longer be used.
         broken: it can no longer be used, and not because `close` was called.
+        prepared: the statements that are prepared.
         on_notice, on_notify: what to call when a notice or a notification has arrived.
     """
 
@@ -36,6 +41,8 @@ class Transport:
     name: str
     #: Whether it can ask for binary results and send binary parameters.
     has_binary = True
+    #: Whether it has a session, with all that belongs to one.
+    has_session = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -43,6 +50,7 @@ class Transport:
         self.characteristics = TransactionCharacteristics()
         self.closed = False
         self.broken = False
+        self.prepared = PreparedStatements()
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
         self.on_notify: Callable[[NotificationResponse], None] = lambda event: None
 
@@ -63,10 +71,27 @@ class Transport:
         """
         raise NotImplementedError
 
-    def execute(self, query: Query, *, binary: bool, deliver: Deliver) -> Flow[list[Result] | None]:
+    def session(self, feature: str) -> Session:
+        """The transport itself, if it has a session, which `feature` needs.
+
+        Raises:
+            NotSupportedError: it has none.
+        """
+        raise NotImplementedError
+
+    def execute(
+        self, query: Query, *, binary: bool, deliver: Deliver, prepare: bool | None = False
+    ) -> Flow[list[Result] | None]:
         """Run one statement (or several without parameters) and give the results.
 
-        None means that it is kept until commit, and that `deliver` will be called with the results then.
+        None means that the results come later: in a pipeline when they are asked for, over HTTP with commit. Then
+        `deliver` is called with them.
+
+        Args:
+            query: the statement.
+            binary: ask for results in binary format.
+            deliver: takes results that come later; none if the statement has failed.
+            prepare: prepare the statement now (True), never (False), or once it was run often enough (None).
         """
         raise NotImplementedError
 
@@ -81,6 +106,34 @@ class Transport:
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
         """Run statements as one transaction, in one round trip, and give one result each."""
+        raise NotImplementedError
+
+    def receive_pending(self) -> Flow[None]:
+        """Have the results delivered that are still to come, if they can come now.
+
+        Raises:
+            Error: the first error of those statements.
+        """
+        raise NotImplementedError
+
+    def enter_pipeline(self) -> Flow[None]:
+        """From now on run statements without waiting for their results."""
+        raise NotImplementedError
+
+    def sync_pipeline(self) -> Flow[None]:
+        """Run what was collected to its end, and have the results delivered. Raises what `receive_pending` raises."""
+        raise NotImplementedError
+
+    def leave_pipeline(self, *, failed: bool) -> Flow[None]:
+        """Do as `sync_pipeline`, and then run statements one by one again unless pipelines were nested.
+
+        What was not sent yet is dropped if the block has `failed`.
+        """
+        raise NotImplementedError
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        """Whether there is a pipeline, and whether it ignores everything after an error."""
         raise NotImplementedError
 
     def commit(self) -> Flow[None]:

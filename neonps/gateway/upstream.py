@@ -15,7 +15,7 @@ from ..flows.requests import TLS
 from ..hosts import is_socket
 from ..net.addresses import unix_address
 from ..net.aio import AsyncRunner
-from ..net.tls import failure, ssl_context
+from ..net.tls import check_alpn, failure, ssl_context
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..settings import Settings, resolve
@@ -66,7 +66,7 @@ class Stream:
             transport, _ = await loop.create_connection(lambda: protocol, host, settings.port)
         if settings.tls is not None:
             try:
-                reader, protocol, transport = await secure(reader, transport, settings.tls)
+                reader, protocol, transport = await secure(reader, transport, settings.tls, direct=settings.direct_tls)
             except BaseException:
                 transport.abort()
                 raise
@@ -96,16 +96,20 @@ class Stream:
 
 
 async def secure(
-    reader: asyncio.StreamReader, transport: asyncio.Transport, tls: TLS
+    reader: asyncio.StreamReader, transport: asyncio.Transport, tls: TLS, *, direct: bool = False
 ) -> tuple[asyncio.StreamReader, asyncio.StreamReaderProtocol, asyncio.Transport]:
     """Begin TLS on a new connection to Postgres (PostgreSQL docs 53.2.10); gives what takes the place of it.
+
+    Args:
+        direct: do not ask the server first.
 
     Raises:
         OSError, ProtocolError: the server does not want it, or is not the one that it should be.
     """
-    transport.write(f.SSLRequest().encode())
-    if await reader.read(1) != b"S":
-        raise ProtocolError("the server does not support TLS, which is required")
+    if not direct:
+        transport.write(f.SSLRequest().encode())
+        if await reader.read(1) != b"S":
+            raise ProtocolError("the server does not support TLS, which is required")
     secure_reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(secure_reader)
     try:
@@ -115,6 +119,7 @@ async def secure(
     except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
         raise failure(error) from None
     assert secured is not None
+    check_alpn(tls, secured.get_extra_info("ssl_object").selected_alpn_protocol())
     protocol.connection_made(secured)
     return secure_reader, protocol, secured
 

@@ -26,6 +26,13 @@ def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     return [(int(family), address) for family, _, _, _, address in found]
 
 
+def numbers_of(family: int, address: Any) -> str:
+    """An address as `numeric_addresses` takes it, without the port."""
+    host: str = address[0]
+    scope = address[3] if family == socket.AF_INET6 else 0
+    return f"{host}%{scope}" if scope and "%" not in host else host
+
+
 def set_keepalive(sock: socket.socket, keepalive: KeepAlive) -> None:
     """Set what `keepalive` says, as far as the system knows the options, and send small messages at once."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from ..flows.requests import (
@@ -21,11 +22,12 @@ from ..flows.requests import (
     Open,
     Poll,
     Receive,
+    Resolve,
     Send,
     StartTLS,
 )
-from .addresses import numeric_addresses, set_keepalive, unix_address
-from .tls import failure, ssl_context
+from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
+from .tls import check_alpn, failure, ssl_context
 
 T = TypeVar("T")
 
@@ -140,6 +142,16 @@ class AsyncRunner:
         except StopIteration as stop:
             result: T = stop.value
             return result
+        finally:
+            # Interrupted between two requests, so that the flow does not hear of it.
+            if getattr(flow, "gi_frame", None) is not None:
+                flow.close()
+                self.close()
+
+    def discard(self) -> None:
+        """Close the connection, even if its event loop may be gone already."""
+        with suppress(RuntimeError):  # the loop is closed; asyncio closes the socket with its transport
+            self.close()
 
     def close(self) -> None:
         """Close the connection, if one is open."""
@@ -194,10 +206,14 @@ class AsyncRunner:
             raise NameNotResolved(f"failed to resolve host {host!r}: {error}") from None
         return [(int(family), address) for family, _, _, _, address in infos]
 
-    async def _start_tls(self, request: StartTLS) -> None:
-        await self._within(self._secure(request.tls))
+    async def _resolve_host(self, request: Resolve) -> list[str]:
+        found = await self._within(self._resolve(request.host, request.port))
+        return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
 
-    async def _secure(self, tls: TLS) -> None:
+    async def _start_tls(self, request: StartTLS) -> bytes | None:
+        return await self._within(self._secure(request.tls))
+
+    async def _secure(self, tls: TLS) -> bytes | None:
         stream = self._opened()
         assert stream.transport is not None
         loop = asyncio.get_running_loop()
@@ -208,6 +224,9 @@ class AsyncRunner:
         except (ssl.SSLError, ValueError, ConnectionError) as error:
             raise failure(error) from None
         stream.transport = cast(asyncio.Transport, transport)
+        secured: ssl.SSLObject = stream.transport.get_extra_info("ssl_object")
+        check_alpn(tls, secured.selected_alpn_protocol())
+        return secured.getpeercert(binary_form=True)
 
     async def _send(self, request: Send) -> None:
         stream = self._opened()
@@ -235,9 +254,12 @@ class AsyncRunner:
 
     async def _poll(self, request: Poll) -> bytes | None:
         stream = self._opened()
-        if not stream.arrived and not stream.ended:
-            await asyncio.sleep(0)  # lets the loop look at the socket
-        return stream.take() if stream.arrived or stream.ended else None
+        assert stream.transport is not None
+        for _ in range(2):  # in the first turn the loop looks at the socket, after it has gone on with this task
+            if not stream.arrived and not stream.ended:
+                await asyncio.sleep(0)
+        # Of a connection that was reset `connection_lost` tells one turn later.
+        return stream.take() if stream.arrived or stream.ended or stream.transport.is_closing() else None
 
     async def _close(self, request: Close) -> None:
         self.close()
@@ -302,6 +324,7 @@ def _plain(error: OSError) -> OSError:
 
 
 _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
+    Resolve: AsyncRunner._resolve_host,
     Open: AsyncRunner._open,
     StartTLS: AsyncRunner._start_tls,
     Send: AsyncRunner._send,

@@ -23,11 +23,12 @@ from ..flows.requests import (
     Open,
     Poll,
     Receive,
+    Resolve,
     Send,
     StartTLS,
 )
-from .addresses import numeric_addresses, set_keepalive, unix_address
-from .tls import failure, ssl_context
+from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
+from .tls import check_alpn, failure, ssl_context
 
 T = TypeVar("T")
 
@@ -147,10 +148,14 @@ class BlockingRunner:
         addresses: list[tuple[int, Any]] = outcome[0]
         return addresses
 
-    def _start_tls(self, request: StartTLS) -> None:
-        self._secure(request.tls)
+    def _resolve_host(self, request: Resolve) -> list[str]:
+        found = self._resolve(request.host, request.port)
+        return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
 
-    def _secure(self, tls: TLS) -> None:
+    def _start_tls(self, request: StartTLS) -> bytes | None:
+        return self._secure(request.tls)
+
+    def _secure(self, tls: TLS) -> bytes | None:
         assert self._socket is not None
         context = ssl_context(tls)
         try:
@@ -161,6 +166,8 @@ class BlockingRunner:
             self._retry(secured.do_handshake)
         except (ssl.SSLError, ValueError, ConnectionError) as error:
             raise failure(error) from None
+        check_alpn(tls, secured.selected_alpn_protocol())
+        return secured.getpeercert(binary_form=True)
 
     def _send(self, request: Send) -> None:
         sock = self._opened()
@@ -265,6 +272,7 @@ class BlockingRunner:
 
 
 _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
+    Resolve: BlockingRunner._resolve_host,
     Open: BlockingRunner._open,
     StartTLS: BlockingRunner._start_tls,
     Send: BlockingRunner._send,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from functools import lru_cache
 
 from ..flows.requests import TLS, TLSFailed
@@ -15,7 +16,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
         TLSFailed: a certificate, key or list that `tls` names cannot be read.
     """
     try:
-        return _context(tls.rootcert, tls.cert, tls.key, tls.key_password, tls.crl, tls.minimum_version, tls.alpn)
+        return _context(replace(tls, server_hostname=""))
     except OSError as error:
         raise TLSFailed(f"cannot set up TLS: {error.strerror or error} ({_files(tls)})") from None
 
@@ -30,28 +31,40 @@ def failure(error: Exception) -> TLSFailed:
     return TLSFailed(f"SSL error: {reason}")
 
 
+def check_alpn(tls: TLS, chosen: str | None) -> None:
+    """Check the application protocol that the server has chosen.
+
+    Raises:
+        TLSFailed: it has chosen none although it had to, or another than was offered.
+    """
+    if chosen is None and tls.alpn_required:
+        raise TLSFailed("direct SSL connection was established without ALPN protocol negotiation extension")
+    if chosen is not None and chosen not in tls.alpn:
+        raise TLSFailed("SSL connection was established with unexpected ALPN protocol")
+
+
 @lru_cache(maxsize=16)
-def _context(
-    rootcert: str | None,
-    cert: str | None,
-    key: str | None,
-    key_password: str | None,
-    crl: str | None,
-    minimum_version: str,
-    alpn: tuple[str, ...],
-) -> ssl.SSLContext:
+def _context(tls: TLS) -> ssl.SSLContext:
     # Reading the CAs takes longer than a handshake, so a context serves all connections with the same settings.
-    context = ssl.create_default_context(cafile=rootcert)
-    context.minimum_version = ssl.TLSVersion[minimum_version.replace(".", "_")]
-    if cert is not None:
-        context.load_cert_chain(cert, key, key_password)
-    if crl is not None:
-        context.load_verify_locations(crl)
+    context = ssl.create_default_context(cafile=tls.rootcert)
+    context.minimum_version = _version(tls.minimum_version)
+    context.maximum_version = _version(tls.maximum_version)
+    if tls.cert is not None:
+        context.load_cert_chain(tls.cert, tls.key, tls.key_password)
+    if tls.crl is not None or tls.crldir is not None:
+        context.load_verify_locations(tls.crl, tls.crldir)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
+    if tls.alpn:
+        context.set_alpn_protocols(list(tls.alpn))
+    if tls.keylogfile is not None:
+        context.keylog_filename = tls.keylogfile
     return context
 
 
+def _version(name: str) -> ssl.TLSVersion:
+    return ssl.TLSVersion[name.replace(".", "_")]
+
+
 def _files(tls: TLS) -> str:
-    return ", ".join(f for f in (tls.rootcert, tls.cert, tls.key, tls.crl) if f is not None) or "no files given"
+    paths = (tls.rootcert, tls.cert, tls.key, tls.crl, tls.crldir)
+    return ", ".join(path for path in paths if path is not None) or "no files given"

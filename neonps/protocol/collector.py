@@ -9,7 +9,7 @@ from ..errors import Error, error_from_fields
 from ..pq import ExecStatus
 from . import backend as b
 from .backend import BackendMessage
-from .result import Result
+from .result import FieldDescription, Result
 from .wireresult import WireResult
 
 _FATAL = frozenset({"FATAL", "PANIC"})
@@ -39,6 +39,11 @@ class Collector:
         self.copy: b.CopyInResponse | b.CopyOutResponse | None = None
         self._query = query
         self._rows: WireResult | None = None
+
+    @property
+    def fields(self) -> list[FieldDescription] | None:
+        """The columns of the statement that is being answered, as far as they are known."""
+        return None if self._rows is None else self._rows.fields
 
     def handle(self, event: BackendMessage) -> None:
         """Take one event."""

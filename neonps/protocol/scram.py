@@ -8,6 +8,11 @@ from .backend import ProtocolError
 
 MECHANISM = "SCRAM-SHA-256"
 
+#: The same, bound to the TLS connection that it happens on.
+MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
+
+_BINDING = "tls-server-end-point"
+
 
 class ServerNotTrusted(ProtocolError):
     """The server could not prove that it knows the password."""
@@ -18,13 +23,26 @@ class Scram:
 
     The server takes the user name from the start-up packet (docs 53.3.1), so a mere placeholder is sent here.
 
+    Args:
+        password: the password.
+        end_point: the hash of the server's certificate (see `neonps.protocol.certificate`), if the exchange can be
+            bound to the connection; None if not.
+        plus: bind it. With `end_point` and without this, the server hears that it would have been possible, and refuses
+            if it has offered it: then somebody in between has left that out of the offer.
+
+    Attributes:
+        mechanism: the name of the mechanism.
+        verified: the server has proved that it knows the password.
+
     Raises:
         ValueError: SASLprep (RFC 4013) does not allow the password, which is not shown.
     """
 
-    def __init__(self, password: str) -> None:
+    def __init__(self, password: str, end_point: bytes | None = None, *, plus: bool = False) -> None:
+        self.mechanism = MECHANISM_PLUS if plus else MECHANISM
+        binding = None if end_point is None else (_BINDING, end_point)
         try:
-            self._client = ScramClient([MECHANISM], "*", password)
+            self._client = ScramClient([self.mechanism], "*", password, channel_binding=binding)
         except ScramException:
             raise ValueError("the password holds characters that SCRAM does not allow") from None
         self.verified = False

@@ -52,31 +52,27 @@ class ListDumper(RecursiveDumper):
     def get_key(self, obj: list[Any], format: PyFormat) -> DumperKey:
         if self.element_oid:
             return self.cls
-        sample = self._sample(obj)
+        sample = self._sample(obj, format)
         if sample is None:
             return (self.cls,)
-        try:
-            return (self.cls, self._tx.get_key(sample, PyFormat.from_pq(self.format)))
-        except e.ProgrammingError:
-            # Without a dumper for the elements: the error should name the placeholder that was used.
-            self._tx.get_key(sample, format)
-            raise
+        return (self.cls, self._tx.get_key(sample, PyFormat.from_pq(self.format)))
 
     def upgrade(self, obj: list[Any], format: PyFormat) -> DumperProtocol:
         if self.element_oid:
             return self
-        sample = self._sample(obj)
+        sample = self._sample(obj, format)
         if sample is None:
             return ListDumper(self.cls, self._tx)
         dumper = type(self)(self.cls, self._tx)
-        dumper._set_element(self._tx.get_dumper(sample, PyFormat.from_pq(self.format)))
+        dumper._set_element(self._element_dumper(sample, format))
         return dumper
 
-    def _sample(self, obj: list[Any]) -> Any:
+    def _sample(self, obj: list[Any], format: PyFormat) -> Any:
         """Return the element that shows how to dump them all; None if there are only None and empty lists.
 
         Raises:
             DataError: they need different dumpers; a list contains itself.
+            ProgrammingError: one has no dumper.
         """
         samples: dict[type, Any] = {}
         for item in _elements(obj, ()):
@@ -88,14 +84,24 @@ class ListDumper(RecursiveDumper):
                     samples[cls] = item
         if not samples:
             return None
-        *others, sample = samples.values()
-        if others:
-            format = PyFormat.from_pq(self.format)
-            dumper = type(self._tx.get_dumper(sample, format))
-            if any(type(self._tx.get_dumper(other, format)) is not dumper for other in others):
-                names = ", ".join(sorted(cls.__name__ for cls in samples))
-                raise e.DataError(f"cannot dump lists of mixed types; got: {names}")
-        return sample
+        dumpers = [type(self._element_dumper(sample, format)) for sample in samples.values()]
+        if any(dumper is not dumpers[0] for dumper in dumpers):
+            names = ", ".join(sorted(cls.__name__ for cls in samples))
+            raise e.DataError(f"cannot dump lists of mixed types; got: {names}")
+        return next(reversed(samples.values()))
+
+    def _element_dumper(self, element: Any, format: PyFormat) -> DumperProtocol:
+        """Return the dumper of an element of a list that is asked for in `format`.
+
+        Raises:
+            ProgrammingError: there is none.
+        """
+        try:
+            return self._tx.get_dumper(element, PyFormat.from_pq(self.format))
+        except e.ProgrammingError:
+            # The error should name the placeholder that was used.
+            self._tx.get_dumper(element, format)
+            raise
 
     def _set_element(self, element: DumperProtocol) -> None:
         self._element = element
@@ -107,7 +113,7 @@ class ListDumper(RecursiveDumper):
             self.oid = TEXT_ARRAY_OID
 
     def dump(self, obj: list[Any]) -> Buffer | None:
-        if self._element is None and self._sample(obj) is not None:
+        if self._element is None and self._sample(obj, PyFormat.TEXT) is not None:
             return self.upgrade(obj, PyFormat.TEXT).dump(obj)
         return self._dump(obj)
 
@@ -271,8 +277,6 @@ def _flatten(obj: list[Any]) -> tuple[list[int], list[Any]]:
         length = len(obj[0])
         if not length:
             raise e.DataError("lists cannot contain empty lists")
-        if len(lengths) == MAX_DIMENSIONS:
-            raise e.DataError(f"lists cannot have more than {MAX_DIMENSIONS} dimensions")
         elements: list[Any] = []
         for item in obj:
             if not isinstance(item, list):

@@ -20,6 +20,7 @@ from .record_text import format_record, parse_record
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
+    from ..catalog import CatalogRow
 
 T = TypeVar("T")
 
@@ -58,6 +59,15 @@ class CompositeInfo(TypeInfo):
         self.field_types = tuple(field_types)
         #: The class of the objects, once it has been registered.
         self.python_type: type | None = None
+
+    _columns = "a.attname, a.atttypid"
+    _joins = "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped"
+    _order = "ORDER BY a.attnum"
+
+    @staticmethod
+    def _details(rows: Sequence[CatalogRow]) -> dict[str, Any]:
+        fields = [(name, int(oid)) for name, oid in rows if name is not None]
+        return {"field_names": [name for name, _ in fields], "field_types": [oid for _, oid in fields]}
 
 
 class TupleDumper(RecursiveDumper):

@@ -16,6 +16,7 @@ from ..typeinfo import TypeInfo
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
+    from ..catalog import CatalogRow
 
 E = TypeVar("E", bound=Enum)
 
@@ -34,6 +35,14 @@ class EnumInfo(TypeInfo):
         self.labels = labels
         #: The Python enumeration, once it has been registered.
         self.enum: type[Enum] | None = None
+
+    _columns = "e.enumlabel"
+    _joins = "LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid"
+    _order = "ORDER BY e.enumsortorder"
+
+    @staticmethod
+    def _details(rows: Sequence[CatalogRow]) -> dict[str, Any]:
+        return {"labels": [label for (label,) in rows if label is not None]}
 
 
 class EnumDumper(Dumper):

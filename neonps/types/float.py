@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -44,10 +43,11 @@ class FloatDumper(Dumper):
     oid = FLOAT8_OID
 
     def dump(self, obj: Any) -> Buffer | None:
-        return str(obj).encode()
+        return repr(float(obj)).encode()
 
     def quote(self, obj: Any) -> Buffer:
-        return spaced(str(obj).encode()) if isfinite(obj) else _NOT_FINITE[str(obj)]
+        value = repr(float(obj))
+        return _NOT_FINITE.get(value) or spaced(value.encode())
 
 
 _NOT_FINITE = {

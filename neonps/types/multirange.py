@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import errors as e
 from ..abc import Buffer
-from ..adapt import RecursiveLoader
-from ..adapters_map import adapters_of
 from ..pq import Format
 from ..typeinfo import RegistryKey, TypeInfo
+from .bounds import BoundsDumper, BoundsLoader, register_loaders
 from .multirange_value import (
     DateMultirange,
     Int4Multirange,
@@ -18,7 +19,7 @@ from .multirange_value import (
     TimestampMultirange,
     TimestamptzMultirange,
 )
-from .range import BoundsDumper, make_range
+from .range import make_range
 from .range_wire import (
     format_multirange,
     format_range,
@@ -30,6 +31,7 @@ from .range_wire import (
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
+    from ..catalog import CatalogRow
 
 __all__ = [
     "DateMultirange",
@@ -94,6 +96,14 @@ class MultirangeInfo(TypeInfo):
         self.range_oid = range_oid
         self.subtype_oid = subtype_oid
 
+    _columns = "r.rngtypid, r.rngsubtype"
+    _joins = "JOIN pg_catalog.pg_range r ON r.rngmultitypid = t.oid"
+
+    @staticmethod
+    def _details(rows: Sequence[CatalogRow]) -> dict[str, Any]:
+        range_oid, subtype_oid = rows[0]
+        return {"range_oid": int(range_oid), "subtype_oid": int(subtype_oid)}
+
     def registry_keys(self) -> list[RegistryKey]:
         return [*super().registry_keys(), (MultirangeInfo, self.subtype_oid)]
 
@@ -113,9 +123,6 @@ class MultirangeDumper(BoundsDumper):
                     return bound
         return None
 
-    def _text_dumper(self) -> BoundsDumper:
-        return MultirangeDumper(self.cls, self._tx)
-
     def dump(self, obj: Multirange[Any]) -> Buffer | None:
         dump = self._dump_bound
         return format_multirange([format_range(dump(each.lower), dump(each.upper), each.bounds) for each in obj])
@@ -126,20 +133,16 @@ class MultirangeBinaryDumper(MultirangeDumper):
 
     format = Format.BINARY
 
+    def _text_dumper(self) -> BoundsDumper:
+        return MultirangeDumper(self.cls, self._tx)
+
     def dump(self, obj: Multirange[Any]) -> Buffer | None:
         dump = self._dump_bound
         return pack_multirange([pack_range(dump(each.lower), dump(each.upper), each.bounds) for each in obj])
 
 
-class MultirangeLoader(RecursiveLoader):
+class MultirangeLoader(BoundsLoader):
     """Loads multiranges from text."""
-
-    #: The type of the bounds.
-    subtype_oid = 0
-
-    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-        super().__init__(oid, context)
-        self._load = self._tx.get_loader(self.subtype_oid, self.format).load
 
     def load(self, data: Buffer) -> Multirange[Any]:
         return Multirange(map(make_range, parse_multirange(bytes(data), self._load)))
@@ -151,7 +154,10 @@ class MultirangeBinaryLoader(MultirangeLoader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> Multirange[Any]:
-        return Multirange(map(make_range, unpack_multirange(bytes(data), self._load)))
+        try:
+            return Multirange(map(make_range, unpack_multirange(bytes(data), self._load)))
+        except e.DataError as ex:
+            raise e.DataError(f"invalid multirange data: {type(ex).__name__} - {ex}") from None
 
 
 def register_multirange(info: MultirangeInfo, context: AdaptContext | None = None) -> None:
@@ -166,11 +172,7 @@ def register_multirange(info: MultirangeInfo, context: AdaptContext | None = Non
     """
     if not info:
         raise TypeError("no info passed. Is the requested multirange available?")
-    info.register(context)
-    adapters = adapters_of(context)
-    attributes = {"subtype_oid": info.subtype_oid, "__module__": __name__}
-    for base in (MultirangeLoader, MultirangeBinaryLoader):
-        adapters.register_loader(info.oid, type(f"{info.name.title()}{base.__name__}", (base,), attributes))
+    register_loaders(info, info.subtype_oid, context, (MultirangeLoader, MultirangeBinaryLoader))
 
 
 class Int4MultirangeDumper(MultirangeDumper):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..abc import Buffer, DumperKey
-from ..abc import Dumper as DumperProtocol
-from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
-from ..adapters_map import adapters_of
+from ..abc import Buffer
 from ..pq import Format
 from ..typeinfo import RegistryKey, TypeInfo
-from .integer import INT8_OID, IntWrapper
+from .bounds import BoundsDumper, BoundsLoader, register_loaders
 from .range_value import (
     DateRange,
     Int4Range,
@@ -21,10 +19,10 @@ from .range_value import (
     TimestamptzRange,
 )
 from .range_wire import Bounds, format_range, pack_range, parse_range, unpack_range
-from .string import TEXT_OID, StrDumperUnknown
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
+    from ..catalog import CatalogRow
 
 __all__ = [
     "DateRange",
@@ -78,6 +76,13 @@ class RangeInfo(TypeInfo):
         super().__init__(name, oid, array_oid, regtype=regtype)
         self.subtype_oid = subtype_oid
 
+    _columns = "r.rngsubtype"
+    _joins = "JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid"
+
+    @staticmethod
+    def _details(rows: Sequence[CatalogRow]) -> dict[str, Any]:
+        return {"subtype_oid": int(rows[0][0])}
+
     def registry_keys(self) -> list[RegistryKey]:
         return [*super().registry_keys(), (RangeInfo, self.subtype_oid)]
 
@@ -88,79 +93,16 @@ def make_range(bounds: Bounds) -> Range[Any]:
     return Range(lower, upper, brackets) if brackets else Range(empty=True)
 
 
-class BoundsDumper(RecursiveDumper):
-    """A dumper of what is made of bounds of one type: ranges and multiranges."""
-
-    #: The type of the bounds; 0 finds it out.
-    subtype_oid = 0
-
-    #: What kind of type the objects have, to find the one with the right subtype.
-    _info_class: type[TypeInfo] = RangeInfo
-
-    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
-        super().__init__(cls, context)
-        self._bound: DumperProtocol | None = None
-        if self.subtype_oid:
-            self._bound = self._tx.get_dumper_by_oid(self.subtype_oid, self.format)
-
-    def _sample(self, obj: Any) -> Any:
-        """Return a bound of `obj`, None if it has none."""
-        raise NotImplementedError
-
-    def _text_dumper(self) -> BoundsDumper:
-        """Return the dumper of the same objects to text."""
-        raise NotImplementedError
-
-    def get_key(self, obj: Any, format: PyFormat) -> DumperKey:
-        sample = None if self.subtype_oid else self._sample(obj)
-        if sample is None:
-            return self.cls
-        if is_plain_int(sample):
-            return (self.cls, int)
-        return (self.cls, self._tx.get_key(sample, PyFormat.from_pq(self.format)))
-
-    def upgrade(self, obj: Any, format: PyFormat) -> DumperProtocol:
-        sample = None if self.subtype_oid else self._sample(obj)
-        if sample is None:
-            return self
-        if is_plain_int(sample):
-            # It may be meant for any of int4, int8 and numeric: only text leaves that to the server.
-            dumper = self._text_dumper()
-            dumper._bound = self._tx.get_dumper_by_oid(INT8_OID, Format.TEXT)
-            return dumper
-        dumper = type(self)(self.cls, self._tx)
-        dumper._bound = bound = self._tx.get_dumper(sample, PyFormat.from_pq(self.format))
-        # A str alone may be meant for any type, but a range over them is one over text.
-        subtype_oid = TEXT_OID if isinstance(bound, StrDumperUnknown) else bound.oid
-        info = self._tx.adapters.types.get_by_subtype(self._info_class, subtype_oid)
-        if info is not None:
-            dumper.oid = info.oid
-        return dumper
-
-    def _dump_bound(self, bound: Any) -> bytes | None:
-        if bound is None:
-            return None
-        dumper = self._bound or self._tx.get_dumper(bound, PyFormat.from_pq(self.format))
-        value = dumper.dump(bound)
-        return None if value is None else bytes(value)
-
-
-def is_plain_int(obj: object) -> bool:
-    """Tell whether `obj` is an integer that does not say which type it has."""
-    return isinstance(obj, int) and not isinstance(obj, (bool, IntWrapper))
-
-
 class RangeDumper(BoundsDumper):
     """Dumps `Range` as the range over what its bounds are dumped as, text.
 
     Where the bounds do not decide it, and for integers, the type is for the server to find out.
     """
 
+    _info_class = RangeInfo
+
     def _sample(self, obj: Range[Any]) -> Any:
         return obj.upper if obj.lower is None else obj.lower
-
-    def _text_dumper(self) -> BoundsDumper:
-        return RangeDumper(self.cls, self._tx)
 
     def dump(self, obj: Range[Any]) -> Buffer | None:
         return format_range(self._dump_bound(obj.lower), self._dump_bound(obj.upper), obj.bounds)
@@ -171,19 +113,15 @@ class RangeBinaryDumper(RangeDumper):
 
     format = Format.BINARY
 
+    def _text_dumper(self) -> BoundsDumper:
+        return RangeDumper(self.cls, self._tx)
+
     def dump(self, obj: Range[Any]) -> Buffer | None:
         return pack_range(self._dump_bound(obj.lower), self._dump_bound(obj.upper), obj.bounds)
 
 
-class RangeLoader(RecursiveLoader):
+class RangeLoader(BoundsLoader):
     """Loads ranges from text."""
-
-    #: The type of the bounds.
-    subtype_oid = 0
-
-    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-        super().__init__(oid, context)
-        self._load = self._tx.get_loader(self.subtype_oid, self.format).load
 
     def load(self, data: Buffer) -> Range[Any]:
         return make_range(parse_range(bytes(data), self._load))
@@ -210,11 +148,7 @@ def register_range(info: RangeInfo, context: AdaptContext | None = None) -> None
     """
     if not info:
         raise TypeError("no info passed. Is the requested range available?")
-    info.register(context)
-    adapters = adapters_of(context)
-    attributes = {"subtype_oid": info.subtype_oid, "__module__": __name__}
-    for base in (RangeLoader, RangeBinaryLoader):
-        adapters.register_loader(info.oid, type(f"{info.name.title()}{base.__name__}", (base,), attributes))
+    register_loaders(info, info.subtype_oid, context, (RangeLoader, RangeBinaryLoader))
 
 
 class Int4RangeDumper(RangeDumper):

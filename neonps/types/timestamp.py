@@ -54,6 +54,10 @@ class UnsupportedStyleError(e.NotSupportedError, NotImplementedError):
     """A text depends on a session setting in a way that is not understood."""
 
 
+class MixedDatetimesError(e.DataError, TypeError):
+    """Of two datetimes that have to be of one kind, one has a time zone and the other has not."""
+
+
 class DatetimeDumper(Dumper):
     """Dumps `datetime` as timestamptz, text; one without a time zone as timestamp."""
 
@@ -194,8 +198,8 @@ def _pack(value: datetime, epoch: datetime) -> bytes:
     try:
         since = value - epoch
     except TypeError as ex:
-        # One has a time zone and the other has not, as in a list of both kinds.
-        raise e.DataError(str(ex)) from None
+        # As in a list of both kinds.
+        raise MixedDatetimesError(str(ex)) from None
     return _MICROSECONDS.pack((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds)
 
 

@@ -1,0 +1,138 @@
+"""The asyncio cursor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .abc import Params, Query
+from .base_cursor import BaseCursor
+from .copy import AsyncCopy, AsyncWriter
+from .rows import BaseRowFactory, Row
+
+if TYPE_CHECKING:
+    from .connection_async import AsyncConnection
+
+_Self = TypeVar("_Self", bound="AsyncCursor[Any]")
+
+
+class AsyncCursor(BaseCursor[Row]):
+    """Runs statements and fetches their results on asyncio; the twin of `Cursor`.
+
+    Args:
+        connection: the connection to run them on.
+        row_factory: what makes rows; that of the connection by default. See `neonps.rows`.
+    """
+
+    _connection: AsyncConnection[Any]
+
+    def __init__(self, connection: AsyncConnection[Any], *, row_factory: BaseRowFactory[Row] | None = None) -> None:
+        super().__init__(connection, row_factory=row_factory or connection.row_factory)
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def connection(self) -> AsyncConnection[Any]:
+        """The connection that the cursor belongs to."""
+        return self._connection
+
+    async def close(self) -> None:
+        """As `Cursor.close()`."""
+        self._close()
+
+    async def execute(
+        self: _Self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> _Self:
+        """As `Cursor.execute()`."""
+        await self._connection._run(self._execute_flow(query, params, prepare, binary))
+        return self
+
+    async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """As `Cursor.executemany()`."""
+        await self._connection._run(self._executemany_flow(query, params_seq, returning))
+
+    async def stream(
+        self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
+    ) -> AsyncIterator[Row]:
+        """As `Cursor.stream()`."""
+        connection = self._connection
+        stream = await connection._run(self._stream_start_flow(query, params, binary, size))
+        if stream is None:
+            async for row in self:
+                yield row
+            return
+        try:
+            while (rows := await connection._run(self._stream_next_flow(stream))) is not None:
+                for row in rows:
+                    yield row
+        finally:
+            if not stream.finished and not connection.closed:
+                await connection._run(stream.stop())
+
+    def copy(self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None) -> AsyncCopy:
+        """As `Cursor.copy()`, for `async with`."""
+        return AsyncCopy(self, self._copy_statement(statement, params), writer=writer)
+
+    async def _await_results(self) -> None:
+        """Wait for results that are still to come from a pipeline."""
+        if self._pending:
+            await self._connection._run(self._connection._transport.receive_pending())
+
+    async def fetchone(self) -> Row | None:
+        """As `Cursor.fetchone()`."""
+        await self._await_results()
+        return self._fetch_one()
+
+    async def fetchmany(self, size: int = 0) -> list[Row]:
+        """As `Cursor.fetchmany()`."""
+        await self._await_results()
+        return self._fetch_many(size)
+
+    async def fetchall(self) -> list[Row]:
+        """As `Cursor.fetchall()`."""
+        await self._await_results()
+        return self._fetch(None)
+
+    def __aiter__(self: _Self) -> _Self:
+        return self
+
+    async def __anext__(self) -> Row:
+        await self._await_results()
+        rows = self._fetch(1)
+        if not rows:
+            raise StopAsyncIteration
+        return rows[0]
+
+    async def scroll(self, value: int, mode: str = "relative") -> None:
+        """As `Cursor.scroll()`."""
+        await self._await_results()
+        self._scroll(value, mode)
+
+    async def results(self: _Self) -> AsyncIterator[_Self]:
+        """As `Cursor.results()`."""
+        await self._await_results()
+        if self._results:
+            yield self
+            while self.nextset():
+                yield self
+
+    async def set_result(self: _Self, index: int) -> _Self:
+        """As `Cursor.set_result()`."""
+        await self._await_results()
+        self._set_result(index)
+        return self

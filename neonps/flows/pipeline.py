@@ -1,0 +1,213 @@
+"""Pipeline mode: statements are sent without waiting for the results of those before (libpq's pipeline mode).
+
+The server runs what it gets up to a Sync as one transaction unless told otherwise; after an error it ignores the rest
+of it (PostgreSQL docs 53.2.3 and 53.2.4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from .. import errors as e
+from ..abc import Params
+from ..pq import TransactionStatus
+from ..protocol import backend as b
+from ..protocol import frontend as f
+from ..protocol.backend import BackendMessage
+from ..protocol.collector import Collector
+from ..protocol.frontend import FrontendMessage
+from ..protocol.result import Result
+from ..query import PostgresQuery
+from .requests import Flow
+from .series import extended, refuse_copy, series
+from .transport import Deliver
+
+if TYPE_CHECKING:
+    from .session import Session
+
+#: So many bytes are collected before they are sent, unless results are wanted.
+_SEND_SIZE = 1 << 15
+
+
+class _Entry:
+    """A statement whose answer is due.
+
+    Args:
+        query: the text of the statement.
+        deliver: takes its results.
+        failed: called with its error.
+    """
+
+    def __init__(self, query: bytes | None, deliver: Deliver, failed: Callable[[e.Error], None]) -> None:
+        self.collector = Collector(query)
+        self.deliver = deliver
+        self.failed = failed
+
+
+class Pipeline:
+    """What was sent and is not answered yet, in order. Its methods are flows.
+
+    Attributes:
+        depth: how many blocks are nested.
+        aborted: the server ignores what it gets, up to the next Sync.
+        synced: nothing was sent since the last Sync.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._queue: deque[_Entry | None] = deque()  # None is a Sync
+        self._begun = False  # a BEGIN was sent since the last Sync
+        self._error: e.Error | None = None  # the first of the statements that were answered
+        self.depth = 0
+        self.aborted = False
+        self.synced = True
+
+    # Sending
+
+    def execute(
+        self, query: PostgresQuery, *, binary: bool, deliver: Deliver, prepare: bool | None = False
+    ) -> Flow[None]:
+        """Send a statement; `deliver` gets its results when they have come, or none if it has failed."""
+        session = self._session
+        refuse_copy(query)
+        opening = session.opening()
+        name, known = session.prepared.choose(query, prepare)
+        if not name:
+            session.prepared.count(query)
+
+        def failed(error: e.Error) -> None:
+            session.prepared.failed(query, name, known, error.sqlstate)
+            deliver([])
+
+        messages = extended(query, binary, name, known)
+        yield from self._add(opening, messages, _Entry(query.query, deliver, failed))
+
+    def executemany(
+        self, query: PostgresQuery, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
+    ) -> Flow[None]:
+        """Send a statement with each of `params`; `deliver` is called with all results as they come."""
+        results: list[Result] = []
+
+        def arrived(more: list[Result]) -> None:
+            results.extend(more)
+            deliver(list(results))
+
+        for each in params:
+            query.dump(each)
+            yield from self.execute(query, binary=binary, deliver=arrived)
+
+    def command(self, statement: bytes) -> Flow[None]:
+        """Send a statement of the driver's own."""
+        yield from self._add([], series([statement]), _own_entry())
+
+    def _add(self, opening: list[bytes], messages: tuple[FrontendMessage, ...], entry: _Entry) -> Flow[None]:
+        session = self._session
+        session.hold(series(opening), messages)
+        self.synced = False
+        self._begun = self._begun or bool(opening)
+        self._queue.extend(_own_entry() for _ in opening)
+        self._queue.append(entry)
+        if len(session.before_send) > _SEND_SIZE:
+            yield from session.send()
+            yield from session.poll()
+            self._take_arrived()
+
+    # Receiving
+
+    def sync(self) -> Flow[None]:
+        """Send a Sync and have all results delivered.
+
+        Raises:
+            Error: the first error of the statements.
+        """
+        if self.synced and not self._queue:
+            yield from self._raise_error()
+            return
+        yield from self._session.send(f.Sync())
+        self._queue.append(None)
+        self.synced = True
+        yield from self._receive_all()
+        self._session.idle()
+        yield from self._raise_error()
+
+    def receive(self) -> Flow[None]:
+        """Have the results of what was sent so far delivered. Raises what `sync` raises."""
+        if self._queue and not self.aborted:
+            yield from self._session.send(f.Flush())
+        yield from self._receive_all()
+        yield from self._raise_error()
+
+    def forget(self) -> None:
+        """Everything was answered in another way, after an interruption: deliver nothing."""
+        while self._queue:
+            entry = self._queue.popleft()
+            if entry is not None:
+                entry.deliver([])
+        self._error = None
+        self.aborted = self._begun = False
+        self.synced = True
+
+    def _raise_error(self) -> Flow[None]:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        yield from ()
+
+    def _receive_all(self) -> Flow[None]:
+        session = self._session
+        while self._queue:
+            if self.aborted and self._queue[0] is not None:
+                self._fail(self._queue.popleft(), e.PipelineAborted("pipeline aborted"))
+                continue
+            yield from self._take((yield from session.next_event()))
+
+    def _take_arrived(self) -> None:
+        """Take what is there already, so that it does not pile up."""
+        while (event := self._session.arrived_event()) is not None:
+            self._handle(event)
+
+    def _take(self, event: BackendMessage) -> Flow[None]:
+        collector = self._handle(event)
+        if collector is not None and collector.fatal:
+            yield from self._session.end(collector)
+
+    def _handle(self, event: BackendMessage) -> Collector | None:
+        """Take a message; gives the collector of the statement that it belongs to."""
+        while self.aborted and self._queue[0] is not None:
+            self._fail(self._queue.popleft(), e.PipelineAborted("pipeline aborted"))
+        entry = self._queue[0]
+        if isinstance(event, b.ReadyForQuery):
+            self._queue.popleft()
+            self.aborted = self._begun = False
+            return None
+        if entry is None:  # an error at the end of the transaction, such as that of a deferred constraint
+            entry = _own_entry()
+            entry.collector.handle(event)
+            self._fail(entry, entry.collector.error)
+            return entry.collector
+        entry.collector.handle(event)
+        if entry.collector.error is not None:
+            self._queue.popleft()
+            self.aborted = True
+            self._fail(entry, entry.collector.error)
+        elif entry.collector.results:
+            self._queue.popleft()
+            entry.deliver(entry.collector.results)
+        return entry.collector
+
+    def _fail(self, entry: _Entry | None, error: e.Error | None) -> None:
+        if entry is not None and error is not None:
+            self._error = self._error or error
+            entry.failed(error)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open that a COMMIT would end."""
+        return self._begun or self._session.machine.transaction_status is not TransactionStatus.IDLE
+
+
+def _own_entry() -> _Entry:
+    """The entry of a statement of the driver's own."""
+    return _Entry(None, lambda results: None, lambda error: None)

@@ -1,0 +1,103 @@
+"""Statements that are prepared on the server once they have been run often enough."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ..pq import ExecStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..protocol.result import Result
+    from ..query import PostgresQuery
+
+#: What makes a statement: its text, and the types of its parameters.
+Key = tuple[bytes, "tuple[int, ...]"]
+
+#: What can make the server's plans wrong, so that all statements are prepared anew.
+_OUTDATES = ("DROP", "ALTER", "ROLLBACK")
+
+#: The server has forgotten all statements.
+_FORGOTTEN = frozenset({"DISCARD ALL", "DEALLOCATE ALL"})
+
+#: SQLSTATEs of a statement that the server does not know (any more), or that returns other columns than it did.
+_UNUSABLE = frozenset({"26000", "0A000"})
+
+
+class PreparedStatements:
+    """The statements of a session that are prepared, or are on their way to it.
+
+    A name is in use from the moment that it is given: what fails afterwards has to be told by `failed`.
+
+    Attributes:
+        threshold: how many times a statement is run before it is prepared; None never prepares one.
+        maximum: how many statements are remembered; None for no limit.
+    """
+
+    def __init__(self) -> None:
+        self.threshold: int | None = 5
+        self.maximum: int | None = 100
+        self._counts: OrderedDict[Key, int] = OrderedDict()
+        self._names: OrderedDict[Key, bytes] = OrderedDict()
+        self._number = 0
+        self.discarded: list[bytes] = []  # names that the server still has, to be closed on occasion
+
+    def choose(self, query: PostgresQuery, prepare: bool | None) -> tuple[bytes, bool]:
+        """Under which name to run a statement, b"" for none, and whether the server has it already.
+
+        Args:
+            query: the statement.
+            prepare: prepare it now (True), never (False), or when it is time (None).
+        """
+        if self.threshold is None or prepare is False:
+            return b"", False
+        key = _key(query)
+        name = self._names.get(key)
+        if name is not None:
+            self._names.move_to_end(key)
+            return name, True
+        if not prepare and self._counts.get(key, 0) < self.threshold:
+            return b"", False
+        self._counts.pop(key, None)
+        name = self._names[key] = b"_pg3_%d" % self._number
+        self._number += 1
+        if self.maximum is not None:
+            while len(self._names) > max(self.maximum, 1):
+                self.discarded.append(self._names.popitem(last=False)[1])
+        return name, False
+
+    def count(self, query: PostgresQuery) -> None:
+        """Take note that a statement was run without a name."""
+        key = _key(query)
+        if self.threshold is None or key in self._names:
+            return
+        self._counts[key] = self._counts.pop(key, 0) + 1
+        while self.maximum is not None and len(self._counts) > self.maximum:
+            self._counts.popitem(last=False)
+
+    def succeeded(self, query: PostgresQuery, name: bytes, results: Sequence[Result]) -> None:
+        """Take note of how a statement went."""
+        if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
+            self.count(query)
+
+    def failed(self, query: PostgresQuery, name: bytes, known: bool, sqlstate: str | None) -> None:
+        """Take note that a statement has failed: nobody knows whether it is prepared if it was not before."""
+        key = _key(query)
+        if self._names.get(key) == name and (not known or sqlstate in _UNUSABLE):
+            del self._names[key]
+            self.discarded.append(name)
+
+    def heed(self, command_tag: str) -> None:
+        """Take note of a command that was completed, for what it does to prepared statements."""
+        if command_tag in _FORGOTTEN:
+            self._names.clear()
+            self.discarded.clear()
+        elif self._names and command_tag.startswith(_OUTDATES):
+            self.discarded += self._names.values()
+            self._names.clear()
+
+
+def _key(query: PostgresQuery) -> Key:
+    return query.query, query.types

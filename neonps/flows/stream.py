@@ -1,0 +1,85 @@
+"""Rows that are taken as they arrive, instead of being collected (PostgreSQL docs, libpq, row-by-row mode)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from .. import errors as e
+from ..protocol import backend as b
+from ..protocol.collector import Collector
+from ..protocol.result import Result
+from ..protocol.wireresult import WireResult
+from ..query import PostgresQuery
+from .requests import Flow
+from .session import Session
+
+
+class RowStream:
+    """A statement whose rows are under way. Its methods are flows.
+
+    Attributes:
+        finished: the server has said all that it has to say.
+        result: the outcome, without rows, once that is known.
+    """
+
+    def __init__(self, session: Session, query: PostgresQuery, binary: bool) -> None:
+        self._session = session
+        self._query = query
+        self._binary = binary
+        self._collector = Collector(query.query)
+        self._opening = 0  # how many results are those of statements that the driver has put in front
+        self.finished = False
+        self.result: Result | None = None
+
+    def start(self) -> Flow[None]:
+        """Send the statement and wait until it is known whether it returns rows.
+
+        Raises:
+            ProgrammingError: it returns none.
+            Error: the server has answered with an error.
+        """
+        session = self._session
+        self._opening = yield from session.start_stream(self._query, self._binary)
+        session.occupied = "a stream of rows"
+        try:
+            while self._collector.fields is None and not self.finished:
+                yield from self._take((yield from session.next_event()))
+        except Exception:
+            session.occupied = ""
+            raise
+        if self._collector.fields is None:
+            raise e.ProgrammingError("the last operation didn't produce records")
+
+    def next(self) -> Flow[Result | None]:
+        """The rows that come next, as a result of their own; None after the last.
+
+        Raises:
+            Error: the server has ended the statement with an error.
+        """
+        while not self.finished:
+            event = yield from self._session.next_event()
+            if isinstance(event, b.DataRows):
+                fields = self._collector.fields
+                if fields is None:
+                    raise b.ProtocolError("the server has sent rows without saying what is in them")
+                rows = WireResult(fields)
+                rows.append(event)
+                return rows
+            yield from self._take(event)
+        return None
+
+    def stop(self) -> Flow[None]:
+        """Have the server stop to send what nobody wants."""
+        yield from self._session.cancel_query()
+        with suppress(e.QueryCanceled):
+            while (yield from self.next()) is not None:
+                pass
+
+    def _take(self, event: b.BackendMessage) -> Flow[None]:
+        collector = self._collector
+        collector.handle(event)
+        if len(collector.results) > self._opening or collector.error or collector.copy:
+            self.finished = True
+            self._session.occupied = ""
+            yield from self._session.finish(collector)
+            self.result = collector.results[-1]

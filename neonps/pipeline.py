@@ -1,0 +1,93 @@
+"""Pipeline mode: `with conn.pipeline():`."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import errors as e
+from .flows.requests import Flow
+from .pq import PipelineStatus
+
+if TYPE_CHECKING:
+    from .base_connection import BaseConnection
+    from .connection import Connection
+    from .connection_async import AsyncConnection
+
+logger = logging.getLogger("neonps")
+
+
+class BasePipeline:
+    """What the pipelines, blocking and asyncio, have in common."""
+
+    def __init__(self, connection: BaseConnection[Any]) -> None:
+        self._connection = connection
+
+    def __repr__(self) -> str:
+        cls = type(self)
+        return f"<{cls.__module__}.{cls.__qualname__} [{self.status.name}] {self._connection!r} at 0x{id(self):x}>"
+
+    @property
+    def status(self) -> PipelineStatus:
+        """Whether the connection is in pipeline mode, and whether an error has aborted what follows."""
+        return self._connection._transport.pipeline_status
+
+    @classmethod
+    def is_supported(cls) -> bool:
+        """Whether there are pipelines: always."""
+        return True
+
+    def _exit_flow(self, exc: BaseException | None) -> Flow[None]:
+        try:
+            yield from self._connection._transport.leave_pipeline(failed=exc is not None)
+        except e.Error as error:
+            if exc is None:
+                raise
+            logger.warning("error ignored terminating %r: %s", self, error)
+
+
+class Pipeline(BasePipeline):
+    """Pipeline mode of a `Connection`; made by `Connection.pipeline()`."""
+
+    _connection: Connection[Any]
+
+    def __enter__(self) -> Pipeline:
+        self._connection._run(self._connection._transport.enter_pipeline())
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        if self._connection.closed and exc_val is not None:
+            return
+        self._connection._run(self._exit_flow(exc_val))
+
+    def sync(self) -> None:
+        """Have the server run all that was sent, and get the results of it.
+
+        Raises:
+            Error: the first error of the statements; those after it have failed too.
+        """
+        self._connection._run(self._connection._transport.sync_pipeline())
+
+
+class AsyncPipeline(BasePipeline):
+    """Pipeline mode of an `AsyncConnection`; the twin of `Pipeline`."""
+
+    _connection: AsyncConnection[Any]
+
+    async def __aenter__(self) -> AsyncPipeline:
+        await self._connection._run(self._connection._transport.enter_pipeline())
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        if self._connection.closed and exc_val is not None:
+            return
+        await self._connection._run(self._exit_flow(exc_val))
+
+    async def sync(self) -> None:
+        """As `Pipeline.sync()`."""
+        await self._connection._run(self._connection._transport.sync_pipeline())

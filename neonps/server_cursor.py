@@ -1,0 +1,306 @@
+"""Server-side cursors: rows stay on the server until they are fetched (PostgreSQL docs, DECLARE)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from . import errors as e
+from .abc import Params, Query
+from .base_cursor import BaseCursor
+from .cursor import Cursor
+from .cursor_async import AsyncCursor
+from .escaping import quote_identifier
+from .flows.requests import Flow
+from .protocol import frontend as f
+from .query import RawQuery
+from .rows import BaseRowFactory, Row
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .connection_async import AsyncConnection
+
+_Self = TypeVar("_Self", bound="ServerCursor[Any]")
+_AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncServerCursor[Any]")
+
+#: How many rows are fetched at once while the cursor is iterated over.
+DEFAULT_ITERSIZE = 100
+
+
+class BaseServerCursor(BaseCursor[Row]):
+    """What the server-side cursors, blocking and asyncio, have in common.
+
+    Attributes:
+        itersize: how many rows are fetched at once while the cursor is iterated over.
+    """
+
+    _prepares = False
+
+    def _begin(self, name: str, scrollable: bool | None, withhold: bool) -> None:
+        self._name = name
+        self._scrollable = scrollable
+        self._withhold = withhold
+        self.itersize = DEFAULT_ITERSIZE
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._declared = False
+        self._binary = False
+        self._page: list[Row] = []  # rows that were fetched while iterating, the next one last
+        self._position = 0
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(" [", f" {self._name!r} [", 1)
+
+    @property
+    def name(self) -> str:
+        """The name of the cursor on the server."""
+        return self._name
+
+    @property
+    def scrollable(self) -> bool | None:
+        """Whether it can scroll backwards; None if that is left to the server."""
+        return self._scrollable
+
+    @property
+    def withhold(self) -> bool:
+        """Whether it outlives its transaction."""
+        return self._withhold
+
+    @property
+    def rownumber(self) -> int | None:
+        """The number of the row that is fetched next, from 0; None if there is no result."""
+        return self._position if self._declared else None
+
+    # Flows
+
+    def _declare_flow(self, query: Query, params: Params | None, binary: bool | None) -> Flow[None]:
+        self._drop_portal()
+        self._prepare_execute()
+        session = self._connection._transport.session("a server-side cursor")
+        converted = self._converted(query, params)
+        words = [b"DECLARE", quote_identifier(self._name.encode())]
+        if self._scrollable is not None:
+            words.append(b"SCROLL" if self._scrollable else b"NO SCROLL")
+        words += [b"CURSOR", b"WITH HOLD FOR" if self._withhold else b"FOR", converted.query]
+        converted.query = b" ".join(words)
+        self._binary = self._wants_binary(binary)
+        result = yield from session.declare_cursor(self._name, converted, False)
+        self._take([result])
+        self._rowcount = -1
+        self._declared = True
+
+    def _fetch_flow(self, count: int | None) -> Flow[list[Row]]:
+        """The next `count` rows, or all that are left; those first that were fetched while iterating."""
+        self._check_declared()
+        rows: list[Row] = []
+        while self._page and (count is None or len(rows) < count):
+            rows.append(self._page.pop())
+        if count is None or len(rows) < count:
+            rows += yield from self._fetch_from_server(None if count is None else count - len(rows))
+        self._position += len(rows)
+        return rows
+
+    def _fetch_from_server(self, count: int | None) -> Flow[list[Row]]:
+        how_many = b"ALL" if count is None else b"%d" % count
+        position = self._position
+        result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ")
+        self._take(result)
+        rows = self._fetch(None)
+        self._position = position
+        return rows
+
+    def _next_page_flow(self) -> Flow[None]:
+        """Fetch as many rows as iterating takes at once."""
+        self._check_declared()
+        self._page = yield from self._fetch_from_server(self.itersize)
+        self._page.reverse()
+
+    def _scroll_flow(self, value: int, mode: str) -> Flow[None]:
+        self._check_declared()
+        if mode not in ("relative", "absolute"):
+            raise ValueError(f"bad mode: {mode}. It should be 'relative' or 'absolute'")
+        if mode == "relative":
+            target = value - len(self._page)  # the server is ahead by what was fetched and not looked at yet
+            yield from self._run_query(b"MOVE FORWARD %d FROM " % target)
+            self._position += value
+        else:
+            yield from self._run_query(b"MOVE ABSOLUTE %d FROM " % value)
+            self._position = value
+        self._page.clear()
+
+    def _run_query(self, command: bytes) -> Flow[list[Any]]:
+        transport = self._connection._transport
+        query = RawQuery(self._transformer)
+        query.convert(command + quote_identifier(self._name.encode()))
+        yield from transport.sync_pipeline()
+        results: list[Any] = []
+        outcome = yield from transport.execute(query, binary=self._binary, deliver=results.extend)
+        if outcome is None:
+            yield from transport.receive_pending()
+        return results if outcome is None else outcome
+
+    def _check_declared(self) -> None:
+        self._check_closed()
+        if not self._declared:
+            raise e.ProgrammingError("no result available")
+
+    def _pop_from_page(self) -> Row:
+        self._position += 1
+        return self._page.pop()
+
+    def _drop_portal(self) -> None:
+        """Have the server forget the cursor, with the next statement. That cannot fail, even if it is gone already."""
+        if self._declared and not self._connection.closed:
+            session = self._connection._transport.session("a server-side cursor")
+            session.closing.append(f.ClosePortal(self._name.encode()))
+        self._declared = False
+
+    def _close(self) -> None:
+        self._drop_portal()
+        super()._close()
+
+    def _refuse(self, method: str) -> NoReturn:
+        raise e.NotSupportedError(f"{method} not supported on server-side cursors")
+
+    def nextset(self) -> bool | None:
+        """Not supported: a server-side cursor has one result."""
+        self._refuse("nextset")
+
+
+class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
+    """A server-side cursor; made by `Connection.cursor()` with a name.
+
+    Args:
+        connection: the connection to run statements on.
+        name: the name of the cursor on the server.
+        row_factory: what makes rows; that of the connection by default.
+        scrollable: whether it can scroll backwards; None leaves it to the server.
+        withhold: whether it outlives its transaction.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        name: str,
+        *,
+        row_factory: BaseRowFactory[Row] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> None:
+        super().__init__(connection, row_factory=row_factory)
+        self._begin(name, scrollable, withhold)
+
+    def execute(
+        self: _Self, query: Query, params: Params | None = None, *, binary: bool | None = None, **kwargs: Any
+    ) -> _Self:
+        """Declare the cursor for a query, which has to return rows.
+
+        Args:
+            query, params, binary: as in `Cursor.execute()`.
+
+        Raises:
+            Error: as `Cursor.execute()`.
+            NotSupportedError: over HTTP.
+        """
+        _refuse_keywords(kwargs)
+        self._connection._run(self._declare_flow(query, params, binary))
+        return self
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = True) -> None:
+        """Not supported."""
+        self._refuse("executemany")
+
+    def stream(self, query: Query, params: Params | None = None, **kwargs: Any) -> Iterator[Row]:
+        """Not supported: iterate over the cursor instead."""
+        self._refuse("stream")
+
+    def fetchone(self) -> Row | None:
+        """The next row; None after the last. Raises what the server answers, and what `Cursor.fetchone()` raises."""
+        rows = self._connection._run(self._fetch_flow(1))
+        return rows[0] if rows else None
+
+    def fetchmany(self, size: int = 0) -> list[Row]:
+        """The next `size` rows, by default `arraysize`; fewer at the end."""
+        return self._connection._run(self._fetch_flow(size or self.arraysize))
+
+    def fetchall(self) -> list[Row]:
+        """The rows that are left."""
+        return self._connection._run(self._fetch_flow(None))
+
+    def __next__(self) -> Row:
+        if not self._page:
+            self._connection._run(self._next_page_flow())
+            if not self._page:
+                raise StopIteration
+        return self._pop_from_page()
+
+    def scroll(self, value: int, mode: str = "relative") -> None:
+        """Move by `value` rows, or to the row `value` if `mode` is "absolute"; backwards only if it is scrollable.
+
+        Raises:
+            ValueError: `mode` is neither "relative" nor "absolute".
+            Error: what the server has answered.
+        """
+        self._connection._run(self._scroll_flow(value, mode))
+
+
+class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
+    """A server-side cursor on asyncio; made by `AsyncConnection.cursor()` with a name. The twin of `ServerCursor`."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        name: str,
+        *,
+        row_factory: BaseRowFactory[Row] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> None:
+        super().__init__(connection, row_factory=row_factory)
+        self._begin(name, scrollable, withhold)
+
+    async def execute(
+        self: _AsyncSelf, query: Query, params: Params | None = None, *, binary: bool | None = None, **kwargs: Any
+    ) -> _AsyncSelf:
+        """As `ServerCursor.execute()`."""
+        _refuse_keywords(kwargs)
+        await self._connection._run(self._declare_flow(query, params, binary))
+        return self
+
+    async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = True) -> None:
+        """Not supported."""
+        self._refuse("executemany")
+
+    def stream(self, query: Query, params: Params | None = None, **kwargs: Any) -> AsyncIterator[Row]:
+        """Not supported: iterate over the cursor instead."""
+        self._refuse("stream")
+
+    async def fetchone(self) -> Row | None:
+        """As `ServerCursor.fetchone()`."""
+        rows = await self._connection._run(self._fetch_flow(1))
+        return rows[0] if rows else None
+
+    async def fetchmany(self, size: int = 0) -> list[Row]:
+        """As `ServerCursor.fetchmany()`."""
+        return await self._connection._run(self._fetch_flow(size or self.arraysize))
+
+    async def fetchall(self) -> list[Row]:
+        """As `ServerCursor.fetchall()`."""
+        return await self._connection._run(self._fetch_flow(None))
+
+    async def __anext__(self) -> Row:
+        if not self._page:
+            await self._connection._run(self._next_page_flow())
+            if not self._page:
+                raise StopAsyncIteration
+        return self._pop_from_page()
+
+    async def scroll(self, value: int, mode: str = "relative") -> None:
+        """As `ServerCursor.scroll()`."""
+        await self._connection._run(self._scroll_flow(value, mode))
+
+
+def _refuse_keywords(keywords: dict[str, Any]) -> None:
+    if keywords:
+        raise TypeError(f"keyword not supported: {next(iter(keywords))}")
