@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import sql as sql
 from .base_connection import BaseConnection
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from .query_function import QueryFunction, neon
     from .query_function_async import AsyncQueryFunction, async_neon
 
+T = TypeVar("T")
+
 #: PEP 249: the version of the API.
 apilevel = "2.0"
 #: PEP 249: threads may share the module and connections.
@@ -90,9 +92,16 @@ _MODULES = frozenset(
 )
 
 
+def _public(value: T) -> T:
+    """The same; a class says that it is of this module, which is where users find it."""
+    if isinstance(value, type):
+        value.__module__ = __name__
+    return value
+
+
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        value = _public(getattr(import_module(f".{_LATER[name]}", __name__), name))
         globals()[name] = value
         return value
     if name in _MODULES:
@@ -160,3 +169,7 @@ __all__ = [
     "paramstyle",
     "threadsafety",
 ]
+
+for _name in __all__:
+    if _name in globals():
+        _public(globals()[_name])

@@ -59,7 +59,7 @@ class Dumper(ABC):
             return b"NULL"
         encoding = None
         if self.connection is not None:
-            encoding = self.connection.info.parameter_status("client_encoding")
+            encoding = self.connection._transport.parameter_status("client_encoding")
         return quote_literal(bytes(value), encoding)
 
     def get_key(self, obj: Any, format: PyFormat) -> DumperKey:

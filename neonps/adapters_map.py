@@ -49,7 +49,11 @@ class AdaptersMap:
 
     types: TypesRegistry
 
+    #: How many times a loader was registered, for who keeps instances of loaders of this map.
+    loaders_version = 0
+
     def __init__(self, template: AdaptersMap | None = None, types: TypesRegistry | None = None) -> None:
+        self.changes = 0  # how many loaders were registered
         if template is None:
             self.types = TypesRegistry() if types is None else types
             self._shared = False
@@ -112,6 +116,8 @@ class AdaptersMap:
             raise TypeError(f"loaders should be registered on oid, got {oid} instead")
         self._unshare()
         self._loaders[loader.format][oid] = loader
+        self.changes += 1
+        self.loaders_version += 1
 
     def get_dumper(self, cls: type, format: PyFormat) -> type[Dumper]:
         """Return the dumper class for `cls`, or for the nearest of its base classes that has one.

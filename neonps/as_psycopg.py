@@ -25,18 +25,21 @@ _RENAMED = {
     "_column": "column",
     "_connection_base": "base_connection",
     "_connection_info": "connection_info",
+    "_copy": "copy",
+    "_copy_async": "copy",
     "_cursor_base": "base_cursor",
     "_encodings": "encodings",
     "_enums": "formats",
     "_pipeline": "pipeline",
+    "_pipeline_async": "pipeline",
     "_queries": "query",
     "_server_cursor": "server_cursor",
+    "_server_cursor_async": "server_cursor",
     "_tpc": "xid",
     "_transformer": "transformer",
     "_typeinfo": "typeinfo",
+    "_typemod": "typemod",
     "_tz": "timezones",
-    "connection_async": "async_connection",
-    "cursor_async": "async_cursor",
     "dbapi20": "dbapi",
     "version": "psycopg_version",
 }
@@ -142,7 +145,7 @@ class _Finder:
         if not name:
             return ModuleSpec(fullname, _Facade(), origin=__file__, is_package=True)
         module = original(name)
-        return module and ModuleSpec(fullname, _Alias(module), origin=module.__file__)
+        return None if module is None else ModuleSpec(fullname, _Alias(module), origin=module.__file__)
 
 
 class _Facade(Loader):
@@ -187,9 +190,10 @@ def _main() -> None:
         del sys.argv[0]
         run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         return
+    program = os.path.abspath(sys.argv[0])
     if not getattr(sys.flags, "safe_path", False):
-        sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
-    run_path(sys.argv[0], run_name="__main__")
+        sys.path[0] = os.path.dirname(program)
+    run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
 
 from . import errors as e
 from .abc import AdaptContext, Params, Query
@@ -15,7 +15,8 @@ from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel, TransactionCharacteristics
 from .notify import Notify
-from .pq import Format, TransactionStatus
+from .pgconn import PGconn
+from .pq import Format, PipelineStatus, TransactionStatus
 from .protocol.backend import NotificationResponse
 from .protocol.result import Result
 from .query import PostgresQuery
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .diagnostic import Diagnostic
     from .net.aio import AsyncRunner
     from .net.blocking import BlockingRunner
+    from .pipeline import BasePipeline
     from .transaction import BaseTransaction
 
 logger = logging.getLogger("neonps")
@@ -38,6 +40,7 @@ NotifyHandler = Callable[[Notify], None]
 BatchItem = Union[Query, "tuple[Query, Params | None]"]
 
 T = TypeVar("T")
+P = TypeVar("P", bound="BasePipeline")
 
 
 class BaseConnection(TwoPhaseCommit, Generic[Row]):
@@ -57,6 +60,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     cursor_factory: type[Any]
     server_cursor_factory: type[Any]
+    #: The pool that has made the connection, while it is handed out. psycopg_pool keeps it here.
+    _pool: Any
 
     def __init__(
         self, transport: Transport, runner: BlockingRunner | AsyncRunner, row_factory: BaseRowFactory[Row]
@@ -65,6 +70,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
         self._transport = transport
         self._runner = runner
+        self._pgconn = PGconn(transport, runner)
+        self._pipeline: Any = None  # the object of the pipeline that the connection is in
         self._adapters = AdaptersMap(adapters)
         self._blocks: list[BaseTransaction] = []
         self._notice_handlers: list[NoticeHandler] = []
@@ -95,6 +102,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             return "[BAD]"
         settings = self._transport.settings
         status = self._transport.transaction_status.name
+        if self._transport.pipeline_status is not PipelineStatus.OFF:
+            status += f", pipeline={self._transport.pipeline_status.name}"
         return (
             f"[{status}] ({self._transport.name} host={settings.host} port={settings.port} database={settings.dbname})"
         )
@@ -112,7 +121,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     @property
     def info(self) -> ConnectionInfo:
         """What is known of the connection."""
-        return ConnectionInfo(self)
+        return ConnectionInfo(self._transport)
 
     @property
     def closed(self) -> bool:
@@ -154,13 +163,25 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         """Whether the connection can no longer be used, and not because `close()` was called."""
         return self._transport.broken
 
+    def _note(self, error: e.Error) -> None:
+        """Keep what libpq would say of an error."""
+        severity = f"{error.diag.severity}:  " if error.diag.severity else ""
+        self._transport.error_message = f"{severity}{error}\n"
+
     def _run(self, flow: Flow[Any]) -> Any:
         """Run a flow as one call of the user; on an `AsyncConnection` what is returned has to be awaited."""
         raise NotImplementedError
 
     def _check_open(self) -> None:
         if self.closed:
-            raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
+            raise e.OperationalError("the connection is closed")
+
+    def _same_pipeline(self, cls: type[P]) -> P:
+        """The pipeline that the connection is in, or else a new one."""
+        if self._pipeline is None or self._transport.pipeline_status is PipelineStatus.OFF:
+            self._pipeline = None
+            return cls(self)
+        return cast(P, self._pipeline)
 
     # Transactions
 
@@ -256,10 +277,10 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     def _leave_flow(self, exc: BaseException | None) -> Flow[None]:
         """End the transaction that is open at the end of a `with` block of the connection."""
         if exc is None:
-            yield from self._transport.commit()
+            yield from self._commit_flow()
             return
         try:
-            yield from self._transport.rollback()
+            yield from self._rollback_flow()
         except e.Error as error:
             logger.warning("error ignored in rollback on %s: %s", self, error)
 

@@ -10,6 +10,7 @@ from .abc import Params, Query
 from .adapters_map import AdaptersMap
 from .column import Column
 from .flows.requests import Flow
+from .flows.transport import Tally
 from .pq import ExecStatus, Format
 from .protocol.result import Result
 from .query import PostgresQuery
@@ -66,6 +67,7 @@ class BaseCursor(Generic[Row]):
         self._number = 0  # of the result among the results
         self._position = 0  # of the next row in the result
         self._rowcount = -1
+        self._tag = ""  # of the last statement of executemany(), when the results were not kept
         self._pending = False  # the results come later: in a pipeline, or over HTTP with commit
         self._query: PostgresQuery | None = None
         self._transformer = Transformer(self)
@@ -104,12 +106,12 @@ class BaseCursor(Generic[Row]):
     @property
     def rownumber(self) -> int | None:
         """The number of the row that is fetched next, from 0; None if there is no result."""
-        return self._position if self._result is not None and self._result.fields is not None else None
+        return self._position if _has_rows(self._result) else None
 
     @property
     def statusmessage(self) -> str | None:
         """The server's command tag, such as "INSERT 0 1"; over HTTP only its first word and the count."""
-        return (self._result.command_tag or None) if self._result is not None else None
+        return (self._tag if self._result is None else self._result.command_tag) or None
 
     @property
     def pgresult(self) -> Result | None:
@@ -180,10 +182,12 @@ class BaseCursor(Generic[Row]):
             _each_converted(converted, query, params_seq),
             returning=returning,
             binary=self._wants_binary(None),
+            prepare=self._prepares,
             deliver=self._take if returning else self._take_count,
         )
-        if isinstance(outcome, int):
-            self._rowcount = outcome
+        if isinstance(outcome, Tally):
+            self._rowcount = outcome.rowcount
+            self._tag = outcome.command_tag
         else:
             self._take_or_wait(outcome)
 
@@ -201,7 +205,9 @@ class BaseCursor(Generic[Row]):
         self._prepare_execute()
         from .flows.stream import RowStream
 
-        stream = RowStream(transport.session("stream()"), self._converted(query, params), self._wants_binary(binary))
+        session = transport.session("stream()")
+        status = ExecStatus.SINGLE_TUPLE if size == 1 else ExecStatus.TUPLES_CHUNK
+        stream = RowStream(session, self._converted(query, params), self._wants_binary(binary), status)
         yield from stream.start()
         return stream
 
@@ -209,11 +215,10 @@ class BaseCursor(Generic[Row]):
         """The next rows that have come; None after the last."""
         result = yield from stream.next()
         if result is None:
-            if stream.result is not None:
-                self._take([stream.result])
             return None
         self._take([result])
-        return self._fetch(None)
+        assert self._make_row is not None
+        return self._transformer.load_rows(result.rows(), self._make_row)
 
     def _take_or_wait(self, results: list[Result] | None) -> None:
         if results is None:
@@ -231,6 +236,7 @@ class BaseCursor(Generic[Row]):
     def _take_count(self, results: list[Result]) -> None:
         self._pending = False
         self._rowcount = sum(result.command_tuples or 0 for result in results)
+        self._tag = results[-1].command_tag if results else ""
 
     def _select(self, number: int) -> None:
         """Make one of the results the current one."""
@@ -241,9 +247,10 @@ class BaseCursor(Generic[Row]):
         self._rowcount = -1 if count is None else count
         self._make_row = None
         if result.fields is not None:
-            self._rowcount = result.ntuples
+            self._rowcount = result.ntuples if _has_rows(result) else -1
             self._transformer.set_fields(result.fields)
             self._make_row = self._row_factory(self)
+            self._adapters_seen = self._adapters.changes
 
     # Fetching
 
@@ -252,6 +259,10 @@ class BaseCursor(Generic[Row]):
         result = self._fetchable()
         stop = result.ntuples if count is None else min(self._position + count, result.ntuples)
         assert self._make_row is not None
+        if self._adapters_seen != self._adapters.changes:  # a loader was registered since the result came
+            self._transformer = Transformer(self)
+            self._transformer.set_fields(result.fields or ())
+            self._adapters_seen = self._adapters.changes
         rows = self._transformer.load_rows(result.rows(self._position, stop), self._make_row)
         self._position = stop
         return rows
@@ -284,7 +295,7 @@ class BaseCursor(Generic[Row]):
         """
         self._check_closed()
         result = self._result
-        if result is None or result.fields is None:
+        if result is None or not _has_rows(result):
             self._refuse_to_fetch(result)
         return result
 
@@ -322,6 +333,10 @@ class BaseCursor(Generic[Row]):
         self._query = query = PostgresClientQuery(self._transformer)
         query.convert(statement, params)
         return query.query
+
+
+def _has_rows(result: Result | None) -> bool:
+    return result is not None and result.status is ExecStatus.TUPLES_OK
 
 
 def _each_converted(converted: PostgresQuery, query: Query, params_seq: Iterable[Params]) -> Iterable[Params]:

@@ -15,6 +15,7 @@ from .base_cursor import BaseCursor
 from .column import Column
 from .flows.requests import Flow
 from .isolation import IsolationLevel, TransactionCharacteristics
+from .postgres import adapters
 from .protocol.result import Result
 from .query import PostgresQuery, RawQuery
 from .rows import BaseRowFactory, dict_row
@@ -109,8 +110,6 @@ class BaseQueryFunction(Generic[R]):
         context: AdaptContext | None = None,
         **kwargs: Any,
     ) -> None:
-        from .postgres import adapters
-
         if kwargs.get("transport") not in (None, "http"):
             raise e.NotSupportedError("neon() is for transport=http; use connect() for the others")
         self._functions = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import errors as e
 from .abc import Params, Query
 from .base_cursor import BaseCursor
 from .client_query import PostgresClientQuery
@@ -21,6 +22,11 @@ class ClientCursorMixin(BaseCursor[Row]):
     _query_class = PostgresClientQuery
     _prepares = False
 
+    def _wants_binary(self, binary: bool | None) -> bool:
+        if super()._wants_binary(binary):
+            raise e.NotSupportedError("client-side cursors don't support binary results")
+        return False
+
     def mogrify(self, query: Query, params: Params | None = None) -> str:
         """The statement with its parameters written into it.
 
@@ -29,7 +35,7 @@ class ClientCursorMixin(BaseCursor[Row]):
         """
         converted = PostgresClientQuery(Transformer(self))
         converted.convert(query, params)
-        return converted.query.decode(self._connection.info.encoding)
+        return converted.as_string()
 
 
 class ClientCursor(ClientCursorMixin[Row], Cursor[Row]):

@@ -1,4 +1,4 @@
-"""Statements that have their parameters in them when they are sent, for what takes none beside it, such as DDL."""
+"""Statements with their parameters written into them, for what takes none beside it, such as DDL."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from .query import PostgresQuery, encode_query
 from .template import Parameter, Template, pieces
 
 if TYPE_CHECKING:
-    from .abc import Params
-    from .transformer import Transformer
+    from .abc import Buffer, Params
 
 
 class PostgresClientQuery(PostgresQuery):
     """A statement as `PostgresQuery` takes it. Its parameters become literals in it, whatever format they ask for.
 
-    What is sent has no parameters: `params` is None, `types` is empty.
+    Nothing is sent beside it: `bound` and `types` are empty.
 
     Args:
         transformer: quotes the parameters.
         text_only: makes no difference, as literals are text.
 
     Attributes:
-        literals: what the parameters have become; None when there is no parameter list at all.
+        params: the literal in place of each placeholder; None when there is no parameter list at all.
     """
 
-    literals: tuple[bytes, ...] | None
-
-    def __init__(self, transformer: Transformer, *, text_only: bool = False) -> None:
-        self.literals = None
-        super().__init__(transformer, text_only=text_only)
+    @property
+    def bound(self) -> Sequence[Buffer | None]:
+        return ()
 
     def as_string(self) -> str:
         """Return the statement as text.
@@ -49,7 +46,6 @@ class PostgresClientQuery(PostgresQuery):
         placeholders = self._placeholders
         literals = [self._transformer.as_literal(value) for value in placeholders.values(params)]
         self._merge(placeholders.between, [literals[number] for number in placeholders.numbers])
-        self.literals = tuple(literals)
 
     def _take_template(self, template: Template) -> None:
         literals: list[bytes] = []
@@ -62,7 +58,6 @@ class PostgresClientQuery(PostgresQuery):
             else:
                 between[-1] += sql
         self._merge(between, literals)
-        self.literals = tuple(literals)
 
     def _merge(self, between: Sequence[bytes], literals: Sequence[bytes]) -> None:
         """Put the statement together of what is around its parameters, and the parameters."""
@@ -70,7 +65,4 @@ class PostgresClientQuery(PostgresQuery):
         for literal, text in zip(literals, between[1:], strict=True):
             parts += (literal, text)
         self._clear(encode_query(b"".join(parts), self._codec))
-
-    def _clear(self, query: bytes) -> None:
-        self.literals = None
-        super()._clear(query)
+        self.params = tuple(literals)

@@ -18,7 +18,7 @@ from .flows.transport import Transport
 from .isolation import IsolationLevel
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
-from .pgconn import PGconn
+from .pgconn import PGconn, failed_pgconn
 from .pipeline import Pipeline
 from .rows import BaseRowFactory, Row, tuple_row
 from .server_cursor import ServerCursor
@@ -71,12 +71,37 @@ class Connection(BaseConnection[Row]):
         cursor_factory: type[Cursor[Any]] | None = None,
         **kwargs: Any,
     ) -> Self:
-        """See `neonps.connect()`."""
+        """Connect to a database.
+
+        Args:
+            conninfo: a URL (`postgresql://user:password@host/db?transport=http`) or `keyword=value` pairs.
+            autocommit: let each statement take effect at once.
+            prepare_threshold: how many times a statement is run before it is prepared; None never prepares one, as it
+                has to be behind a PgBouncer that does not know of prepared statements. Of no effect over HTTP.
+            context: where to take the adapters from; those of the module by default.
+            row_factory: what makes rows; tuples by default. See `neonps.rows`.
+            cursor_factory: the class of the cursors.
+            **kwargs: any keyword of `conninfo`, and it overrides what is there: libpq's (PostgreSQL docs 34.1.2), and
+                transport: "websocket", "http" or "tcp"; by default websocket for a known provider or with a gateway.
+                gateway: the base URL of a gateway that has both endpoints.
+                fetch_endpoint, ws_proxy: one endpoint each, a URL or a function of host and port that gives one.
+                pipeline_connect: "scram", "password" or "off": what to send before the server asks for it.
+                lazy: do not wait for the server's last word on the login; the first statement brings it.
+                auth_token: a bearer token, or a function that gives one, for HTTP.
+                connect_timeout: how long connecting may take, in seconds; 130 by default.
+                timeout: how long any other call may wait for the server, in seconds; by default 300 over HTTP, where a
+                    request that takes longer was lost on the way, and for ever in a session.
+
+        Raises:
+            OperationalError: the server could not be reached, or refused the login.
+            ProgrammingError: the connection string is not valid, or has an unknown keyword.
+        """
         settings = resolve(conninfo, kwargs)
         runner = BlockingRunner()
         try:
             transport = runner.run(open_transport(settings))
         except e.Error as error:
+            error.pgconn = failed_pgconn(settings, error)
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
@@ -87,9 +112,12 @@ class Connection(BaseConnection[Row]):
         with self.lock:
             guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
             try:
-                return self._runner.run(guarded)
+                result = self._runner.run(guarded)
             except e.Error as error:
+                self._note(error)
                 raise error.with_traceback(None) from None
+            self._transport.error_message = ""
+            return result
 
     def __enter__(self: _Self) -> _Self:
         return self
@@ -105,7 +133,8 @@ class Connection(BaseConnection[Row]):
         try:
             self._run(self._leave_flow(exc_val))
         finally:
-            self.close()
+            if getattr(self, "_pool", None) is None:  # a pool wants it back
+                self.close()
 
     def __del__(self) -> None:
         transport = getattr(self, "_transport", None)
@@ -114,7 +143,8 @@ class Connection(BaseConnection[Row]):
         shown = repr(self)
         transport.closed = True
         self._runner.close()
-        if transport.name != "http":  # a session was left to the garbage collector, with its transaction
+        # A session was left to the garbage collector, with its transaction; a pool may do that.
+        if transport.name != "http" and not hasattr(self, "_pool"):
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,
@@ -124,6 +154,10 @@ class Connection(BaseConnection[Row]):
     def close(self) -> None:
         """Close the connection; a transaction that is open is undone. Never fails, and can be repeated."""
         if self.closed:
+            return
+        pool = getattr(self, "_pool", None)
+        if pool is not None and getattr(pool, "close_returns", False):
+            pool.putconn(self)
             return
         with self.lock:
             try:
@@ -188,7 +222,7 @@ class Connection(BaseConnection[Row]):
         everything up to the next of these points fails. Over HTTP the statements are collected and run at the end, as
         one transaction; their results come then, or with `commit()` unless the connection is in autocommit mode.
         """
-        return Pipeline(self)
+        return self._same_pipeline(Pipeline)
 
     def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> Iterator[Notify]:
         """Wait for notifications, and give them as they come; those first that have come already.
@@ -219,7 +253,7 @@ class Connection(BaseConnection[Row]):
     @property
     def pgconn(self) -> PGconn:
         """The connection as libpq shows it, for programs that look at its state there."""
-        return PGconn(self, self.close)
+        return self._pgconn
 
     def batch(
         self,
@@ -372,47 +406,4 @@ class Connection(BaseConnection[Row]):
         self.cancel_safe()
 
 
-def connect(
-    conninfo: str = "",
-    *,
-    autocommit: bool = False,
-    prepare_threshold: int | None = 5,
-    context: AdaptContext | None = None,
-    row_factory: BaseRowFactory[Any] | None = None,
-    cursor_factory: type[Cursor[Any]] | None = None,
-    **kwargs: Any,
-) -> Connection[Any]:
-    """Connect to a database.
-
-    Args:
-        conninfo: a URL (`postgresql://user:password@host/db?transport=http`) or `keyword=value` pairs.
-        autocommit: let each statement take effect at once.
-        prepare_threshold: how many times a statement is run before it is prepared; None never prepares one, as it
-            has to be behind a PgBouncer that does not know of prepared statements. Of no effect over HTTP.
-        context: where to take the adapters from; those of the module by default.
-        row_factory: what makes rows; tuples by default. See `neonps.rows`.
-        cursor_factory: the class of the cursors.
-        **kwargs: any keyword of `conninfo`, and it overrides what is there: libpq's (PostgreSQL docs 34.1.2), and
-            transport: "websocket", "http" or "tcp"; by default websocket for a known provider or with a gateway.
-            gateway: the base URL of a gateway that has both endpoints.
-            fetch_endpoint, ws_proxy: one endpoint each, a URL or a function of host and port that gives one.
-            pipeline_connect: "scram", "password" or "off": what to send before the server asks for it.
-            lazy: do not wait for the server's last word on the login; the first statement brings it.
-            auth_token: a bearer token, or a function that gives one, for HTTP.
-            connect_timeout: how long connecting may take, in seconds; 130 by default.
-            timeout: how long any other call may wait for the server, in seconds; by default 300 over HTTP, where a
-                request that takes longer was lost on the way, and for ever in a session.
-
-    Raises:
-        OperationalError: the server could not be reached, or refused the login.
-        ProgrammingError: the connection string is not valid, or has an unknown keyword.
-    """
-    return Connection.connect(
-        conninfo,
-        autocommit=autocommit,
-        prepare_threshold=prepare_threshold,
-        context=context,
-        row_factory=row_factory,
-        cursor_factory=cursor_factory,
-        **kwargs,
-    )
+connect = Connection.connect

@@ -19,7 +19,7 @@ from .isolation import IsolationLevel
 from .net.aio import AsyncRunner
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
-from .pgconn import PGconn
+from .pgconn import PGconn, failed_pgconn
 from .pipeline import AsyncPipeline
 from .rows import BaseRowFactory, Row, tuple_row
 from .server_cursor import AsyncServerCursor
@@ -79,6 +79,7 @@ class AsyncConnection(BaseConnection[Row]):
         try:
             transport = await runner.run(open_transport(settings))
         except e.Error as error:
+            error.pgconn = failed_pgconn(settings, error)
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
@@ -89,9 +90,12 @@ class AsyncConnection(BaseConnection[Row]):
         async with self.lock:
             guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
             try:
-                return await self._runner.run(guarded)
+                result = await self._runner.run(guarded)
             except e.Error as error:
+                self._note(error)
                 raise error.with_traceback(None) from None
+            self._transport.error_message = ""
+            return result
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,7 +111,8 @@ class AsyncConnection(BaseConnection[Row]):
         try:
             await self._run(self._leave_flow(exc_val))
         finally:
-            await self.close()
+            if getattr(self, "_pool", None) is None:  # a pool wants it back
+                await self.close()
 
     def __del__(self) -> None:
         transport = getattr(self, "_transport", None)
@@ -116,7 +121,8 @@ class AsyncConnection(BaseConnection[Row]):
         shown = repr(self)
         transport.closed = True
         self._runner.discard()
-        if transport.name != "http":  # a session was left to the garbage collector, with its transaction
+        # A session was left to the garbage collector, with its transaction; a pool may do that.
+        if transport.name != "http" and not hasattr(self, "_pool"):
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,
@@ -126,6 +132,10 @@ class AsyncConnection(BaseConnection[Row]):
     async def close(self) -> None:
         """As `Connection.close()`."""
         if self.closed:
+            return
+        pool = getattr(self, "_pool", None)
+        if pool is not None and getattr(pool, "close_returns", False):
+            await pool.putconn(self)
             return
         async with self.lock:
             try:
@@ -174,7 +184,7 @@ class AsyncConnection(BaseConnection[Row]):
 
     def pipeline(self) -> AsyncPipeline:
         """As `Connection.pipeline()`, for `async with`."""
-        return AsyncPipeline(self)
+        return self._same_pipeline(AsyncPipeline)
 
     async def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> AsyncIterator[Notify]:
         """As `Connection.notifies()`."""
@@ -192,7 +202,7 @@ class AsyncConnection(BaseConnection[Row]):
     @property
     def pgconn(self) -> PGconn:
         """The connection as libpq shows it, for programs that look at its state there."""
-        return PGconn(self, self.close)
+        return self._pgconn
 
     async def batch(
         self,

@@ -11,7 +11,7 @@ from .pq import ConnStatus, PipelineStatus, TransactionStatus
 from .timezones import timezone_named
 
 if TYPE_CHECKING:
-    from .base_connection import BaseConnection
+    from .flows.transport import Transport
 
 
 class ConnectionInfo:
@@ -21,12 +21,12 @@ class ConnectionInfo:
     be open and is not, `OperationalError` is raised.
     """
 
-    def __init__(self, connection: BaseConnection[Any]) -> None:
-        self._connection = connection
-        self._settings = connection._transport.settings
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._settings = transport.settings
 
     def _check_open(self) -> None:
-        if self._connection.closed:
+        if self._transport.closed:
             raise e.OperationalError("the connection is closed")
 
     @property
@@ -37,7 +37,7 @@ class ConnectionInfo:
     @property
     def transport(self) -> str:
         """The transport in use: "websocket", "http" or "tcp"."""
-        return self._connection._transport.name
+        return self._transport.name
 
     @property
     def provider(self) -> str | None:
@@ -47,7 +47,7 @@ class ConnectionInfo:
     @property
     def request_id(self) -> str | None:
         """What the service calls the last HTTP request; None on other transports."""
-        return getattr(self._connection._transport, "request_id", None)
+        return getattr(self._transport, "request_id", None)
 
     @property
     def host(self) -> str:
@@ -106,17 +106,17 @@ class ConnectionInfo:
     @property
     def status(self) -> ConnStatus:
         """Whether the connection can be used."""
-        return ConnStatus.BAD if self._connection.closed else ConnStatus.OK
+        return ConnStatus.BAD if self._transport.closed else ConnStatus.OK
 
     @property
     def transaction_status(self) -> TransactionStatus:
         """Whether a transaction is open. A BEGIN that waits for its first statement counts."""
-        return self._connection._transport.transaction_status
+        return self._transport.transaction_status
 
     @property
     def pipeline_status(self) -> PipelineStatus:
         """Whether a pipeline is open."""
-        return PipelineStatus.OFF
+        return self._transport.pipeline_status
 
     @property
     def server_version(self) -> int:
@@ -126,31 +126,33 @@ class ConnectionInfo:
     @property
     def full_protocol_version(self) -> int:
         """The version of the wire protocol, such as 30000 for 3.0; 0 over HTTP."""
-        machine = getattr(self._connection._transport, "machine", None)
+        self._check_open()
+        machine = getattr(self._transport, "machine", None)
         return 0 if machine is None else (machine.protocol >> 16) * 10000 + (machine.protocol & 0xFFFF)
 
     @property
     def backend_pid(self) -> int:
         """The process ID of the server's side of the session; 0 if there is none."""
         self._check_open()
-        machine = getattr(self._connection._transport, "machine", None)
+        machine = getattr(self._transport, "machine", None)
         return 0 if machine is None else int(machine.backend_pid)
 
     @property
     def error_message(self) -> str:
-        """Always "": errors are raised."""
-        return ""
+        """What went wrong last, as libpq puts it; "" if nothing did since the last statement that went well."""
+        return self._transport.error_message
 
     def parameter_status(self, param_name: str) -> str | None:
         """The value of a setting that the server has reported (PostgreSQL docs 53.2.7); None if it has not."""
-        return self._connection._transport.parameter_status(param_name)
+        self._check_open()
+        return self._transport.parameter_status(param_name)
 
     @property
     def encoding(self) -> str:
         """The name of Python's codec for the client's encoding."""
         from .encodings import python_codec
 
-        return python_codec(self.parameter_status("client_encoding") or "UTF8")
+        return python_codec(self._transport.parameter_status("client_encoding") or "UTF8")
 
     @property
     def timezone(self) -> tzinfo:

@@ -173,7 +173,7 @@ def timeout_from_conninfo(params: Mapping[str, Any]) -> int:
     try:
         seconds = int(float(value))
     except (ValueError, TypeError, OverflowError):
-        raise e.ProgrammingError(f"bad value for connect_timeout: {value!r}") from None
+        raise e.ProgrammingError(f"bad value for connect_timeout: {str(value)!r}") from None
     # libpq takes 0 and less for "no limit", and 1 for 2.
     return max(seconds, 2) if seconds > 0 else DEFAULT_CONNECT_TIMEOUT
 
@@ -270,7 +270,9 @@ def _split_hosts(text: str) -> tuple[str, str]:
         if rest.startswith("["):
             name, bracket, rest = rest[1:].partition("]")
             if not bracket:
-                raise e.ProgrammingError('the "]" after an IPv6 host address is missing in URI')
+                raise e.ProgrammingError(
+                    'end of string reached when looking for matching "]" in IPv6 host address in URI'
+                )
             if not name:
                 raise e.ProgrammingError("IPv6 host address may not be empty in URI")
             if rest and rest[0] not in ":,":

@@ -66,10 +66,21 @@ class BaseCopy:
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         self._typed = False
+        self._columns: int | None = None  # how many there are, once that was said
         self._unsent: list[Buffer] = []
         self._unsent_size = 0
         self._header_due = True
         self._raw = False  # whoever writes bytes writes header and trailer of the binary format too
+
+    def __repr__(self) -> str:
+        cls = type(self)
+        return f"<{cls.__module__}.{cls.__qualname__} {self._cursor._connection._where()} at 0x{id(self):x}>"
+
+    def _start_flow(self) -> Flow[None]:
+        if self._stream is not None:
+            yield from self._stream.start()
+            self._cursor._copy_stream = self._stream
+            self._cursor._take([self._stream.description()])
 
     @property
     def _binary(self) -> bool:
@@ -98,6 +109,7 @@ class BaseCopy:
             self._transformer.set_loader_types(oids, format)
         else:
             self._transformer.set_dumper_types(oids, format)
+            self._columns = len(oids)
         self._typed = True
 
     def _raw_data(self, data: Buffer | str) -> Buffer:
@@ -112,6 +124,8 @@ class BaseCopy:
         return data
 
     def _row_data(self, row: Sequence[Any]) -> bytes:
+        if self._columns is not None and len(row) != self._columns:
+            raise e.DataError(f"expected {self._columns} values in row, got {len(row)}")
         return self._binary_row(row) if self._binary else self._text_row(row)
 
     def _collect(self, data: Buffer) -> bytes:
@@ -317,9 +331,7 @@ class Copy(BaseCopy):
         return self._cursor
 
     def __enter__(self) -> Copy:
-        if self._stream is not None:
-            self._cursor._connection._run(self._stream.start())
-            self._cursor._copy_stream = self._stream
+        self._cursor._connection._run(self._start_flow())
         return self
 
     def __exit__(
@@ -406,9 +418,7 @@ class AsyncCopy(BaseCopy):
         return self._cursor
 
     async def __aenter__(self) -> AsyncCopy:
-        if self._stream is not None:
-            await self._cursor._connection._run(self._stream.start())
-            self._cursor._copy_stream = self._stream
+        await self._cursor._connection._run(self._start_flow())
         return self
 
     async def __aexit__(

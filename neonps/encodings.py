@@ -69,6 +69,12 @@ def python_codec(name: str) -> str:
         raise e.NotSupportedError(f"codec not available in Python: {name!r}") from None
 
 
+def codec_of_text(name: str) -> str:
+    """Return the codec to read the server's text with when `client_encoding` is `name`; UTF-8 if nobody knows."""
+    codec = _CODECS_BY_KEY.get("".join(filter(str.isalnum, name)).lower(), "utf-8")
+    return "utf-8" if codec == "ascii" else codec
+
+
 def encoding_of_locale() -> str:
     """Return the value of `client_encoding` for the system's locale: what libpq means by "auto".
 
@@ -84,7 +90,7 @@ def encoding_of_locale() -> str:
 
 def client_codec(connection: BaseConnection[Any] | None) -> str:
     """Return the codec for text that goes over `connection`; UTF-8 where the session does not say."""
-    name = connection and connection.info.parameter_status("client_encoding")
+    name = connection and connection._transport.parameter_status("client_encoding")
     return python_codec(name) if name else "utf-8"
 
 

@@ -1,8 +1,13 @@
-"""Quoting of values as SQL literals, and of names."""
+"""Quoting of values as SQL literals, and of names; what may look like a quote or a backslash and is none."""
 
 from __future__ import annotations
 
+from re import Match, Pattern
 from re import compile as re_compile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connection import BaseConnection
 
 _SPECIAL = re_compile(rb"(['\\])")
 
@@ -48,3 +53,56 @@ def quote_literal(value: bytes, encoding: str | None = None) -> bytes:
 def quote_identifier(name: bytes) -> bytes:
     """Return `name` as a quoted identifier (PostgreSQL docs 4.1.1); in no encoding is a quote half of a character."""
     return b'"' + name.replace(b'"', b'""') + b'"'
+
+
+class Shield:
+    """Keeps characters of two bytes whole where text is cut up and escaped at ASCII characters.
+
+    The server does that in its own encoding; in the client's, the second byte of a character can be an ASCII one.
+
+    Args:
+        characters: matches characters that are not ASCII.
+        backslash: a character that is a backslash in the server.
+    """
+
+    def __init__(self, characters: Pattern[bytes], backslash: bytes = b"\\") -> None:
+        self._characters = characters
+        self._backslash = backslash
+
+    def cover(self, text: bytes) -> bytes:
+        """Return `text` with characters instead of those that are not ASCII of which no byte is an ASCII one."""
+        return text if text.isascii() else self._characters.sub(self._cover, text)
+
+    def uncover(self, text: bytes) -> bytes:
+        """Return what has become `text` by `cover()`."""
+        return text if text.isascii() else _COVERED.sub(_uncover, text)
+
+    def _cover(self, match: Match[bytes]) -> bytes:
+        character = match[0]
+        if character == self._backslash:
+            return b"\\"
+        return chr(_COVERS[len(character)] + int.from_bytes(character, "big")).encode()
+
+
+#: Where the characters begin that stand for those of one byte, and of two.
+_COVERS = {1: 0x8000, 2: 0x10000}
+_COVERED = re_compile(rb"[\xe0-\xf7][\x80-\xbf]+")
+
+_SHIELDS = {
+    **dict.fromkeys(
+        ["BIG5", "GB18030", "GBK", "JOHAB", "UHC"], Shield(re_compile(rb"[\x80-\xff][\x30-\xff]|[\x80-\xff]"))
+    ),
+    "SJIS": Shield(re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]")),
+    "SHIFT_JIS_2004": Shield(re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]"), b"\x81\x5f"),
+}
+
+
+def _uncover(match: Match[bytes]) -> bytes:
+    number = ord(match[0].decode())
+    return (number - _COVERS[2]).to_bytes(2, "big") if number >= _COVERS[2] else bytes((number - _COVERS[1],))
+
+
+def shield_for(connection: BaseConnection[Any] | None) -> Shield | None:
+    """Return what text in the client encoding of a connection needs; None for most encodings, which need nothing."""
+    encoding = connection and connection._transport.parameter_status("client_encoding")
+    return _SHIELDS.get(encoding) if encoding else None

@@ -24,6 +24,13 @@ WEAK_SSL_MODES = frozenset({"disable", "allow", "prefer"})
 #: The version that each value of `ssl_min_protocol_version` and `ssl_max_protocol_version` leads to.
 _TLS_VERSIONS = {"TLSv1": "TLSv1.2", "TLSv1.1": "TLSv1.2", "TLSv1.2": "TLSv1.2", "TLSv1.3": "TLSv1.3"}
 
+#: The values that keywords for TLS can have.
+TLS_CHOICES = {
+    "sslcertmode": ("disable", "allow", "require"),
+    "ssl_min_protocol_version": tuple(_TLS_VERSIONS),
+    "ssl_max_protocol_version": tuple(_TLS_VERSIONS),
+}
+
 #: The application protocol of Postgres in TLS (PostgreSQL docs 53.2.10).
 _ALPN = ("postgresql",)
 
@@ -179,7 +186,7 @@ def tls_for(options: Options, server_hostname: str, alpn: tuple[str, ...] = (), 
             return default if os.path.exists(default) else None
         return given
 
-    certmode = options.choice("sslcertmode", ("disable", "allow", "require"))
+    certmode, minimum, maximum = (options.choice(keyword, allowed) for keyword, allowed in TLS_CHOICES.items())
     rootcert = path("sslrootcert", "root.crt")
     cert = path("sslcert", "postgresql.crt") if certmode != "disable" else None
     if certmode == "require" and cert is None:
@@ -187,8 +194,7 @@ def tls_for(options: Options, server_hostname: str, alpn: tuple[str, ...] = (), 
     crl, crldir = options.text("sslcrl"), options.text("sslcrldir")
     if crl is None and crldir is None and rootcert != "system":
         crl = path("sslcrl", "root.crl")
-    minimum = options.choice("ssl_min_protocol_version", tuple(_TLS_VERSIONS)) or "TLSv1.2"
-    maximum = options.choice("ssl_max_protocol_version", tuple(_TLS_VERSIONS)) or "TLSv1.3"
+    minimum, maximum = minimum or "TLSv1.2", maximum or "TLSv1.3"
     if minimum > maximum:
         raise InvalidOption("invalid SSL protocol version range")
     if maximum < "TLSv1.2":

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .connection_info import ConnectionInfo
+from .flows.transport import Transport
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
 
 if TYPE_CHECKING:
-    from .base_connection import BaseConnection
+    from .net.aio import AsyncRunner
+    from .net.blocking import BlockingRunner
+    from .settings import Settings
+
+
+def failed_pgconn(settings: Settings, error: Exception) -> PGconn:
+    """What there is to show of a connection that did not come into being."""
+    transport = Transport(settings)
+    transport.closed = True
+    transport.error_message = f"{error}\n"
+    return PGconn(transport, None, needs_password="no password supplied" in str(error))
 
 
 class PGconn:
     """The state of a connection, with libpq's names and with bytes where libpq has them. It is for looking only.
 
     Args:
-        connection: the connection.
-        finish: what closes it.
+        transport: what the connection goes over.
+        runner: what runs its flows.
+        needs_password: there was no password to log in with, and one was wanted.
     """
 
-    def __init__(self, connection: BaseConnection[Any], finish: Callable[[], Any]) -> None:
-        self._connection = connection
-        self._info = connection.info
-        self._finish = finish
+    def __init__(
+        self, transport: Transport, runner: BlockingRunner | AsyncRunner | None, *, needs_password: bool = False
+    ) -> None:
+        self._transport = transport
+        self._runner = runner
+        self._needs_password = needs_password
+
+    @property
+    def _settings(self) -> Settings:
+        return self._transport.settings
+
+    @property
+    def _info(self) -> ConnectionInfo:
+        return ConnectionInfo(self._transport)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__module__}.{type(self).__qualname__} {self._connection._where()} at 0x{id(self):x}>"
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{self.status.name}] at 0x{id(self):x}>"
 
-    def finish(self) -> Any:
-        """Close the connection, as its `close()` does; on an `AsyncConnection` to be awaited."""
-        return self._finish()
+    def finish(self) -> None:
+        """Close the connection at once; prefer its `close()`, which takes its leave of the server."""
+        self._transport.closed = True
+        if self._runner is not None:
+            self._runner.close()
 
     @property
     def status(self) -> ConnStatus:
@@ -49,7 +73,7 @@ class PGconn:
     @property
     def socket(self) -> int:
         """The file descriptor of the socket."""
-        return self._connection.fileno()
+        return -1 if self._runner is None else self._runner.fileno()
 
     @property
     def backend_pid(self) -> int:
@@ -78,59 +102,59 @@ class PGconn:
 
     @property
     def error_message(self) -> bytes:
-        """Always b"": errors are raised."""
-        return b""
+        """What went wrong last, as libpq puts it; b"" if nothing did since the last statement that went well."""
+        return self._transport.error_message.encode()
 
     def get_error_message(self, encoding: str = "utf-8") -> str:
-        """Always "": errors are raised."""
-        return ""
+        """As `error_message`, without the severity in front."""
+        return self._transport.error_message.partition(":  ")[2].strip()
 
     @property
     def db(self) -> bytes:
         """The name of the database."""
-        return self._info.dbname.encode()
+        return self._settings.dbname.encode()
 
     @property
     def user(self) -> bytes:
         """The name of the user."""
-        return self._info.user.encode()
+        return self._settings.user.encode()
 
     @property
     def password(self) -> bytes:
         """The password; keep it out of logs."""
-        return self._info.password.encode()
+        return (self._settings.password or "").encode()
 
     @property
     def host(self) -> bytes:
         """The host of the database."""
-        return self._info.host.encode()
+        return self._settings.host.encode()
 
     @property
     def hostaddr(self) -> bytes:
         """The address that was given for the host, or b""."""
-        return self._info.hostaddr.encode()
+        return (self._settings.hostaddr or "").encode()
 
     @property
     def port(self) -> bytes:
         """The port of the database."""
-        return str(self._info.port).encode()
+        return str(self._settings.port).encode()
 
     @property
     def options(self) -> bytes:
         """The command-line options that were given for the session."""
-        return self._info.options.encode()
+        return (self._settings.options or "").encode()
 
     @property
     def ssl_in_use(self) -> bool:
         """Whether the connection is encrypted by TLS."""
-        return self._connection._transport.settings.tls is not None
+        return self._settings.tls is not None
 
     @property
     def needs_password(self) -> bool:
-        """False: such a connection does not come into being."""
-        return False
+        """Whether there was no password to log in with, and one was wanted."""
+        return self._needs_password
 
     @property
     def used_password(self) -> bool:
         """Whether there was a password to log in with."""
-        return bool(self._info.password)
+        return bool(self._settings.password)

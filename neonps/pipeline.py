@@ -26,7 +26,7 @@ class BasePipeline:
 
     def __repr__(self) -> str:
         cls = type(self)
-        return f"<{cls.__module__}.{cls.__qualname__} [{self.status.name}] {self._connection!r} at 0x{id(self):x}>"
+        return f"<{cls.__module__}.{cls.__qualname__} {self._connection._where()} at 0x{id(self):x}>"
 
     @property
     def status(self) -> PipelineStatus:
@@ -38,13 +38,27 @@ class BasePipeline:
         """Whether there are pipelines: always."""
         return True
 
+    def _sync_flow(self) -> Flow[None]:
+        transport = self._connection._transport
+        if transport.pipeline_status is PipelineStatus.OFF:
+            raise e.OperationalError("connection not in pipeline mode")
+        yield from transport.sync_pipeline()
+
+    def _enter_flow(self) -> Flow[None]:
+        self._connection._pipeline = self
+        yield from self._connection._transport.enter_pipeline()
+
     def _exit_flow(self, exc: BaseException | None) -> Flow[None]:
+        transport = self._connection._transport
         try:
-            yield from self._connection._transport.leave_pipeline(failed=exc is not None)
+            yield from transport.leave_pipeline(failed=exc is not None)
         except e.Error as error:
             if exc is None:
                 raise
             logger.warning("error ignored terminating %r: %s", self, error)
+        finally:
+            if transport.pipeline_status is PipelineStatus.OFF:
+                self._connection._pipeline = None
 
 
 class Pipeline(BasePipeline):
@@ -53,7 +67,7 @@ class Pipeline(BasePipeline):
     _connection: Connection[Any]
 
     def __enter__(self) -> Pipeline:
-        self._connection._run(self._connection._transport.enter_pipeline())
+        self._connection._run(self._enter_flow())
         return self
 
     def __exit__(
@@ -69,7 +83,7 @@ class Pipeline(BasePipeline):
         Raises:
             Error: the first error of the statements; those after it have failed too.
         """
-        self._connection._run(self._connection._transport.sync_pipeline())
+        self._connection._run(self._sync_flow())
 
 
 class AsyncPipeline(BasePipeline):
@@ -78,7 +92,7 @@ class AsyncPipeline(BasePipeline):
     _connection: AsyncConnection[Any]
 
     async def __aenter__(self) -> AsyncPipeline:
-        await self._connection._run(self._connection._transport.enter_pipeline())
+        await self._connection._run(self._enter_flow())
         return self
 
     async def __aexit__(
@@ -90,4 +104,4 @@ class AsyncPipeline(BasePipeline):
 
     async def sync(self) -> None:
         """As `Pipeline.sync()`."""
-        await self._connection._run(self._connection._transport.sync_pipeline())
+        await self._connection._run(self._sync_flow())

@@ -39,7 +39,6 @@ __all__ = [
     "TooManyRequests",
 ]
 
-
 #: The name of the copy.
 _COPY = "neonps._psycopg_pool"
 
@@ -48,8 +47,7 @@ def _load() -> ModuleType:
     """`psycopg_pool`, or the copy of it."""
     if is_installed():
         return import_module("psycopg_pool")
-    if _COPY not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    sys.meta_path.insert(0, _Finder())
     return import_module(_COPY)
 
 

@@ -137,6 +137,19 @@ _LOADERS = (
 #: dumpers. The last one is used where the format is open. A row without a class is for a type that is asked
 #: for by its oid.
 _DUMPERS: tuple[tuple[tuple[type | str | None, ...], str, str, str], ...] = (
+    # Those of numpy come first: where a type is asked for by its oid, the last dumper of it is taken.
+    (("numpy.int8", "numpy.int16", "numpy.uint8"), "int2", "numpy", "NPInt16Dumper NPInt16BinaryDumper"),
+    (("numpy.int32", "numpy.intc", "numpy.uint16"), "int4", "numpy", "NPInt32Dumper NPInt32BinaryDumper"),
+    (
+        ("numpy.int64", "numpy.longlong", "numpy.uint32", "numpy.uintc"),
+        "int8",
+        "numpy",
+        "NPInt64Dumper NPInt64BinaryDumper",
+    ),
+    (("numpy.uint64", "numpy.ulonglong"), "numeric", "numpy", "NPNumericDumper NPNumericBinaryDumper"),
+    (("numpy.bool", "numpy.bool_"), "bool", "bool", "BoolDumper BoolBinaryDumper"),
+    (("numpy.float16", "numpy.float32"), "float4", "float", "Float4Dumper Float4BinaryDumper"),
+    (("numpy.float64",), "float8", "float", "FloatDumper FloatBinaryDumper"),
     ((type(None),), "", "none", "NoneDumper"),
     ((bool,), "bool", "bool", "BoolDumper BoolBinaryDumper"),
     ((int,), "", "integer", "IntDumper IntBinaryDumper"),
@@ -154,7 +167,7 @@ _DUMPERS: tuple[tuple[tuple[type | str | None, ...], str, str, str], ...] = (
     ((str,), "text", "string", "StrBinaryDumper StrDumper"),
     ((str,), "", "string", "StrDumperUnknown"),
     ((bytes, bytearray, memoryview), "bytea", "string", "BytesDumper BytesBinaryDumper"),
-    (("neonps.dbapi.Binary",), "bytea", "binary", "BinaryTextDumper BinaryBinaryDumper"),
+    (("neonps.Binary",), "bytea", "binary", "BinaryTextDumper BinaryBinaryDumper"),
     (("uuid.UUID",), "uuid", "uuid", "UUIDDumper UUIDBinaryDumper"),
     (("neonps.types.json.Json",), "json", "json", "JsonBinaryDumper JsonDumper"),
     (("neonps.types.json.Jsonb",), "jsonb", "json", "JsonbBinaryDumper JsonbDumper"),
@@ -224,18 +237,6 @@ _DUMPERS: tuple[tuple[tuple[type | str | None, ...], str, str, str], ...] = (
     (("ipaddress.IPv4Network", "ipaddress.IPv6Network"), "cidr", "net", "NetworkDumper NetworkBinaryDumper"),
     ((None,), "inet", "net", "InetBinaryDumper"),
     ((tuple,), "", "composite", "TupleDumper"),
-    (("numpy.int8", "numpy.int16", "numpy.uint8"), "int2", "numpy", "NPInt16Dumper NPInt16BinaryDumper"),
-    (("numpy.int32", "numpy.intc", "numpy.uint16"), "int4", "numpy", "NPInt32Dumper NPInt32BinaryDumper"),
-    (
-        ("numpy.int64", "numpy.longlong", "numpy.uint32", "numpy.uintc"),
-        "int8",
-        "numpy",
-        "NPInt64Dumper NPInt64BinaryDumper",
-    ),
-    (("numpy.uint64", "numpy.ulonglong"), "numeric", "numpy", "NPNumericDumper NPNumericBinaryDumper"),
-    (("numpy.bool", "numpy.bool_"), "bool", "bool", "BoolDumper BoolBinaryDumper"),
-    (("numpy.float16", "numpy.float32"), "float4", "float", "Float4Dumper Float4BinaryDumper"),
-    (("numpy.float64",), "float8", "float", "FloatDumper FloatBinaryDumper"),
     ((list,), "", "array", "ListBinaryDumper ListDumper"),
 )
 

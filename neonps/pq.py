@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum, IntFlag
+from typing import Any
 
 __all__ = [
     "ConnStatus",
@@ -14,7 +16,55 @@ __all__ = [
     "PollingStatus",
     "Trace",
     "TransactionStatus",
+    "error_message",
+    "version",
+    "version_pretty",
 ]
+
+#: psycopg's name for an implementation that needs no compiled module; here not even libpq is needed.
+__impl__ = "python"
+
+#: The version of libpq whose features there are, see `version()`.
+__build_version__ = 180000
+
+
+def version() -> int:
+    """The version of libpq whose features there are, as `180000` for 18.0.
+
+    There is no libpq here. Programs compare the number to find out whether they can use something, such as pipelines,
+    which came with 14; what came up to 18 can be used. `neonps.capabilities` answers such questions one by one.
+    """
+    return __build_version__
+
+
+def version_pretty(version: int) -> str:
+    """A version of libpq or of a server, such as 180001 or 90624, as people write it: "18.1", "9.6.24"."""
+    major, rest = divmod(version, 10000)
+    if major >= 10:
+        return f"{major}.{rest}"
+    return f"{major}.{rest // 100}.{rest % 100}"
+
+
+_severity = re.compile(r"[A-Z]+:\s+").match
+
+
+def error_message(obj: Any, encoding: str = "utf8") -> str:
+    """The last error of a connection or a result, in one piece and without its severity.
+
+    Args:
+        obj: a connection's `pgconn`, or a result, as `error.pgresult`.
+        encoding: what to decode the message by, if it is bytes; what cannot be decoded is replaced.
+
+    Returns:
+        the message; if there is none, words that say so.
+
+    Raises:
+        AttributeError: the object has no such message.
+    """
+    message = obj.error_message
+    text = message.decode(encoding or "utf8", "replace") if isinstance(message, bytes) else str(message)
+    found = _severity(text)
+    return (text[found.end() :] if found else text).strip() or "no error details available"
 
 
 class ConnStatus(IntEnum):
@@ -128,3 +178,16 @@ class Trace(IntFlag):
 
     SUPPRESS_TIMESTAMPS = 1
     REGRESS_MODE = 2
+
+
+def __getattr__(name: str) -> Any:
+    # What needs more than this module; here for who looks for it under psycopg's name.
+    if name == "PGconn":
+        from .pgconn import PGconn
+
+        return PGconn
+    if name == "PGresult":
+        from .protocol.result import Result
+
+        return Result
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

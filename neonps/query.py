@@ -43,12 +43,13 @@ class PostgresQuery:
     Attributes:
         query: the statement for the server, with `$1`, `$2`, …; in the encoding of the client.
         params: the dumped parameters; None when there is no parameter list at all.
+        bound: those of them that are sent beside the statement.
         types: their oids; 0 where the server is to find out.
         formats: their formats; None when there is no parameter list at all.
     """
 
     query: bytes
-    params: list[Buffer | None] | None
+    params: Sequence[Buffer | None] | None
     types: tuple[int, ...]
     formats: list[Format] | None
 
@@ -180,6 +181,10 @@ class PostgresQuery:
         if position - 1 < cast.end:
             return cast.parameter_start + 1
         return position - cast.end + cast.parameter_end
+
+    @property
+    def bound(self) -> Sequence[Buffer | None]:
+        return self.params or ()
 
     @property
     def _codec(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -12,6 +13,7 @@ from .cursor import Cursor
 from .cursor_async import AsyncCursor
 from .escaping import quote_identifier
 from .flows.requests import Flow
+from .pq import Format
 from .protocol import frontend as f
 from .query import RawQuery
 from .rows import BaseRowFactory, Row
@@ -45,7 +47,7 @@ class BaseServerCursor(BaseCursor[Row]):
     def _reset(self) -> None:
         super()._reset()
         self._declared = False
-        self._binary = False
+        self._binary = self.format is Format.BINARY
         self._page: list[Row] = []  # rows that were fetched while iterating, the next one last
         self._position = 0
 
@@ -70,7 +72,12 @@ class BaseServerCursor(BaseCursor[Row]):
     @property
     def rownumber(self) -> int | None:
         """The number of the row that is fetched next, from 0; None if there is no result."""
-        return self._position if self._declared else None
+        return self._position if self._result is not None else None
+
+    @property
+    def statusmessage(self) -> str | None:
+        """Always None: the statements are those of the cursor."""
+        return None
 
     # Flows
 
@@ -92,7 +99,7 @@ class BaseServerCursor(BaseCursor[Row]):
 
     def _fetch_flow(self, count: int | None) -> Flow[list[Row]]:
         """The next `count` rows, or all that are left; those first that were fetched while iterating."""
-        self._check_declared()
+        self._check_closed()
         rows: list[Row] = []
         while self._page and (count is None or len(rows) < count):
             rows.append(self._page.pop())
@@ -112,12 +119,12 @@ class BaseServerCursor(BaseCursor[Row]):
 
     def _next_page_flow(self) -> Flow[None]:
         """Fetch as many rows as iterating takes at once."""
-        self._check_declared()
+        self._check_closed()
         self._page = yield from self._fetch_from_server(self.itersize)
         self._page.reverse()
 
     def _scroll_flow(self, value: int, mode: str) -> Flow[None]:
-        self._check_declared()
+        self._check_closed()
         if mode not in ("relative", "absolute"):
             raise ValueError(f"bad mode: {mode}. It should be 'relative' or 'absolute'")
         if mode == "relative":
@@ -140,11 +147,6 @@ class BaseServerCursor(BaseCursor[Row]):
             yield from transport.receive_pending()
         return results if outcome is None else outcome
 
-    def _check_declared(self) -> None:
-        self._check_closed()
-        if not self._declared:
-            raise e.ProgrammingError("no result available")
-
     def _pop_from_page(self) -> Row:
         self._position += 1
         return self._page.pop()
@@ -164,8 +166,17 @@ class BaseServerCursor(BaseCursor[Row]):
         raise e.NotSupportedError(f"{method} not supported on server-side cursors")
 
     def nextset(self) -> bool | None:
-        """Not supported: a server-side cursor has one result."""
-        self._refuse("nextset")
+        """Always None: a server-side cursor has one result."""
+        self._check_closed()
+        return None
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and not self._connection.closed:
+            warnings.warn(
+                f"{self!r} was deleted while still open; use it as a context manager or call close()",
+                ResourceWarning,
+                stacklevel=2,
+            )
 
 
 class ServerCursor(BaseServerCursor[Row], Cursor[Row]):

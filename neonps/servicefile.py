@@ -64,7 +64,7 @@ def _read(path: str, name: str) -> dict[str, str] | None:
                 raise InvalidOption(f'syntax error in service file "{path}", line {number}')
             if keyword == "service":
                 raise InvalidOption(
-                    f'nested "service" specifications not supported in service file "{path}", line {number}'
+                    f'nested service specifications not supported in service file "{path}", line {number}'
                 )
             values.setdefault(keyword, value)
     return values

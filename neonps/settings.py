@@ -15,6 +15,7 @@ from .endpoint import Endpoint
 from .flows.requests import TLS, KeepAlive
 from .hosts import (
     SSL_MODES,
+    TLS_CHOICES,
     WEAK_SSL_MODES,
     Host,
     find_hosts,
@@ -202,7 +203,8 @@ def resolve(
             f'weak sslmode "{sslmode}" may not be used with sslnegotiation=direct'
             ' (use "require", "verify-ca", or "verify-full")'
         )
-    _check_supported(options, hosts, route)
+    target = options.choice("target_session_attrs", TARGETS) or "any"
+    _check_supported(options, hosts, route, target)
     hosts = with_passwords(hosts, options, environ, dbname=dbname, user=user)
     first = hosts[0]
     if "auth_token" in options and route.transport != "http":
@@ -224,7 +226,7 @@ def resolve(
         connect_timeout=timeout_from_conninfo({"connect_timeout": options.text("connect_timeout") or "0"}),
         timeout=_timeout(options, route),
         pipeline_connect=pipeline_connect,
-        lazy=options.boolean("lazy", False),
+        lazy=options.boolean("lazy", False) and target == "any",  # what the server is has to be heard first
         require_auth=require_auth,
         auth_token=_token(options),
         options=options.text("options"),
@@ -236,7 +238,7 @@ def resolve(
         keepalive=_keepalive(options),
         direct_tls=direct_tls,
         channel_binding=options.choice("channel_binding", ("disable", "prefer", "require")) or "prefer",
-        target_session_attrs=options.choice("target_session_attrs", TARGETS) or "any",
+        target_session_attrs=target,
         load_balance_hosts=options.choice("load_balance_hosts", ("disable", "random")) == "random",
         passfile=first.passfile,
         given={**options.texts(), "user": user, "dbname": dbname},
@@ -347,15 +349,12 @@ def _timeout(options: Options, route: Route) -> float | None:
 
 
 def _keepalive(options: Options) -> KeepAlive:
-    def positive(keyword: str) -> int | None:
-        return max(0, options.integer(keyword) or 0) or None
-
     return KeepAlive(
         enabled=options.integer("keepalives") != 0,
-        idle=positive("keepalives_idle"),
-        interval=positive("keepalives_interval"),
-        count=positive("keepalives_count"),
-        user_timeout=positive("tcp_user_timeout"),
+        idle=options.integer("keepalives_idle"),
+        interval=options.integer("keepalives_interval"),
+        count=options.integer("keepalives_count"),
+        user_timeout=max(0, options.integer("tcp_user_timeout") or 0) or None,
     )
 
 
@@ -382,18 +381,19 @@ def _session_settings(environ: Mapping[str, str]) -> dict[str, str]:
 _TARGETS_OVER_HTTP = ("any", "read-write", "prefer-standby")
 
 
-def _check_supported(options: Options, hosts: tuple[Host, ...], route: Route) -> None:
+def _check_supported(options: Options, hosts: tuple[Host, ...], route: Route, target: str) -> None:
     """Refuse what would be ignored otherwise, where it makes a difference."""
     for keyword in ("proxy", "scram_client_key", "scram_server_key"):
         if keyword in options:
             raise e.NotSupportedError(f"{keyword} is not supported")
     if options.choice("gssencmode", ("disable", "prefer", "require")) == "require":
         raise e.NotSupportedError("gssencmode=require is not supported")
+    for keyword, allowed in TLS_CHOICES.items():
+        options.choice(keyword, allowed)  # looked at without TLS too
     if "requirepeer" in options and any(is_socket(host.host) for host in hosts):
         raise e.NotSupportedError("requirepeer is not supported")
     if options.text("sslsni") == "0" and any(host.tls for host in hosts):
         raise e.NotSupportedError("sslsni=0 is not supported: the name in the certificate is always verified")
-    target = options.choice("target_session_attrs", TARGETS) or "any"
     if route.transport == "http" and target not in _TARGETS_OVER_HTTP:
         raise e.NotSupportedError(
             f"target_session_attrs={target} needs transport=websocket or tcp: over HTTP there is no session to ask"

@@ -13,7 +13,6 @@ from .sql import SQL, Composable, Composed, Identifier, Literal
 if sys.version_info >= (3, 14):
     from string.templatelib import Interpolation, Template
 else:
-
     _Value = TypeVar("_Value")
 
     class Interpolation(Generic[_Value]):

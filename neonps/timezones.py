@@ -36,5 +36,5 @@ def session_timezone(connection: BaseConnection[Any] | None) -> tzinfo | None:
     """
     if connection is None:
         return timezone.utc
-    name = connection.info.parameter_status("TimeZone")
+    name = connection._transport.parameter_status("TimeZone")
     return timezone_named(name) if name else None

@@ -42,12 +42,13 @@ class BaseTransaction:
     class Status(str, Enum):
         """Where a block stands."""
 
+        NOT_STARTED = "not_started"
         NON_STARTED = "not_started"
         ACTIVE = "active"
         COMMITTED = "committed"
+        FAILED = "failed"
         ROLLED_BACK_EXPLICITLY = "rolled_back_explicitly"
         ROLLED_BACK_WITH_ERROR = "rolled_back_with_error"
-        FAILED_TO_COMMIT = "failed_to_commit"
 
     def __init__(
         self, connection: BaseConnection[Any], savepoint_name: str | None = None, force_rollback: bool = False
@@ -57,7 +58,7 @@ class BaseTransaction:
         self.force_rollback = force_rollback
         self._outer = False
         self._entered = False
-        self.status = self.Status.NON_STARTED
+        self.status = self.Status.NOT_STARTED
 
     @property
     def savepoint_name(self) -> str | None:
@@ -89,7 +90,8 @@ class BaseTransaction:
             try:
                 yield from self._leave(rollback=False)
             except BaseException:
-                self.status = self.Status.FAILED_TO_COMMIT
+                lost = self._connection.closed
+                self.status = self.Status.FAILED if lost else self.Status.ROLLED_BACK_WITH_ERROR
                 raise
             self.status = self.Status.COMMITTED
             return False
@@ -106,6 +108,11 @@ class BaseTransaction:
         except e.Error as error:
             logger.warning("error ignored in rollback of %s: %s", self, error)
         return False
+
+    def _fail(self) -> None:
+        """Take note that the connection is closed, and the transaction gone with it."""
+        self.status = self.Status.FAILED
+        self._connection._blocks.clear()
 
     def _leave_order(self, action: str) -> None:
         blocks = self._connection._blocks
@@ -139,8 +146,8 @@ class Transaction(BaseTransaction):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> bool:
-        if self._connection.closed and exc_val is not None:
-            self._connection._blocks.clear()
+        if self._connection.closed:
+            self._fail()
             return False
         return self._connection._run(self._exit_flow(exc_val))
 
@@ -165,7 +172,7 @@ class AsyncTransaction(BaseTransaction):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> bool:
-        if self._connection.closed and exc_val is not None:
-            self._connection._blocks.clear()
+        if self._connection.closed:
+            self._fail()
             return False
         return await self._connection._run(self._exit_flow(exc_val))

@@ -64,7 +64,9 @@ class Transformer:
         }
         self._loaders: tuple[dict[int, Loader], dict[int, Loader]] = ({}, {})
         self._row_dumpers: list[Dumper] | None = None
+        self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
+        self._loaders_version = self._adapters.loaders_version
 
     @classmethod
     def from_context(cls, context: AdaptContext | None) -> Transformer:
@@ -204,11 +206,23 @@ class Transformer:
 
     def set_loader_types(self, types: Sequence[int], format: pq.Format) -> None:
         """Make rows load with the loaders for these types, all in one format."""
-        self._row_loaders = [self.get_loader(oid, format).load for oid in types]
+        self._set_row_loaders([(oid, format) for oid in types])
 
     def set_fields(self, fields: Iterable[Field]) -> None:
         """Make rows load with the loaders for these columns."""
-        self._row_loaders = [self.get_loader(field.type_oid, pq.Format(field.format)).load for field in fields]
+        self._set_row_loaders([(field.type_oid, pq.Format(field.format)) for field in fields])
+
+    def _set_row_loaders(self, columns: list[tuple[int, pq.Format]]) -> None:
+        self._columns = columns
+        self._loaders_version = self._adapters.loaders_version
+        self._row_loaders = [self.get_loader(oid, format).load for oid, format in columns]
+
+    def _current_loaders(self) -> list[LoadFunc]:
+        if self._loaders_version != self._adapters.loaders_version:
+            # In the context, a loader was registered since then.
+            self._loaders = ({}, {})
+            self._set_row_loaders(self._columns)
+        return self._row_loaders
 
     def load_sequence(self, record: Sequence[Buffer | None]) -> tuple[Any, ...]:
         """Return the Python objects for one row.
@@ -217,7 +231,7 @@ class Transformer:
             ProgrammingError: it has not as many values as there are loaders.
             DataError: Python cannot hold a value.
         """
-        loaders = self._row_loaders
+        loaders = self._current_loaders()
         if len(loaders) != len(record):
             raise e.ProgrammingError(f"cannot load sequence of {len(record)} items: {len(loaders)} loaders registered")
         return load_rows((record,), loaders, tuple)[0]
@@ -228,4 +242,4 @@ class Transformer:
         Raises:
             DataError: Python cannot hold a value.
         """
-        return load_rows(rows, self._row_loaders, make_row)
+        return load_rows(rows, self._current_loaders(), make_row)

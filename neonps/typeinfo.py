@@ -9,10 +9,10 @@ from .typemod import TypeModifier, typemod_for
 
 if TYPE_CHECKING:
     from .abc import AdaptContext
-    from .async_connection import AsyncConnection
     from .base_connection import BaseConnection
     from .catalog import CatalogRow
     from .connection import Connection
+    from .connection_async import AsyncConnection
     from .flows.requests import Flow
     from .sql import Identifier
 

@@ -44,22 +44,23 @@ class Drivers:
         return [self.psycopg, *self._ours.values()]
 
     def compare(
-        self, action: Callable[[Driver], Any], *, transports: tuple[str, ...] = TRANSPORTS, messages: bool = True
+        self, action: Callable[..., Any], *args: Any, transports: tuple[str, ...] = TRANSPORTS, messages: bool = True
     ) -> Any:
         """Assert that `action` gives the same on all: the same value of the same class, or the same error.
 
         Args:
-            action: what to do with a driver.
+            action: what to do with a driver, and `args`.
             transports: where neonps has to do the same as psycopg.
             messages: whether the messages of errors have to be the same too.
 
         Returns:
             what it gives: a description of the value, or of the error.
         """
-        expected = outcome(action, self.psycopg)
+        expected = outcome(action, self.psycopg, *args)
         for driver in map(self._ours.__getitem__, transports):
-            actual = outcome(action, driver)
-            assert agree(actual, expected, driver.name, messages=messages), f"{driver.name}: {actual} instead of {expected}"
+            actual = outcome(action, driver, *args)
+            same = agree(actual, expected, driver.name, messages=messages)
+            assert same, f"{driver.name}: {actual} instead of {expected}"
         return expected
 
     def run(self, statement: str) -> None:
@@ -81,10 +82,10 @@ class Failure(NamedTuple):
         return f"{self.classes[0]}: {self.message}"
 
 
-def outcome(action: Callable[[Driver], Any], driver: Driver) -> Any:
+def outcome(action: Callable[..., Any], driver: Driver, *args: Any) -> Any:
     """What `action` gives: the description of a value, or a `Failure`."""
     try:
-        return described(action(driver))
+        return described(action(driver, *args))
     except Exception as error:
         return Failure(tuple(cls.__name__ for cls in type(error).__mro__), str(error))
 
@@ -101,7 +102,7 @@ def agree(ours: Any, theirs: Any, transport: str, *, messages: bool) -> bool:
 
 
 def described(value: Any) -> Any:
-    """The class and the repr of a value, which tells 0.0 from -0.0, and time zones; of a sequence those of its items."""
+    """Class and repr of a value, which tells 0.0 from -0.0, and time zones; of a sequence those of its items."""
     # In which module of the driver a class is does not matter.
     module = type(value).__module__.partition(".")[0].replace("psycopg", "neonps")
     kind = f"{module}.{type(value).__qualname__}"

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
 from neonps.account import Account
 from neonps.embedded import EmbeddedPostgres, find_binaries
@@ -37,11 +36,13 @@ class HotStandby(EmbeddedPostgres):
             "--checkpoint=fast",
             "--no-sync",
         ]
-        subprocess.run(command, check=True, cwd=self._copy, capture_output=True, **account.for_child())
-        super().start()
+        try:
+            subprocess.run(command, check=True, cwd=self._copy, capture_output=True, **account.for_child())
+            super().start()
+        except BaseException:
+            self.stop()
+            raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, traceback)
+    def stop(self) -> None:
+        super().stop()
         shutil.rmtree(self._copy, ignore_errors=True)

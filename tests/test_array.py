@@ -269,14 +269,6 @@ def test_the_same_list_twice() -> None:
     assert dump([row, row], PyFormat.TEXT)[1] == b"{{1,2},{1,2}}"
 
 
-def test_too_many_dimensions() -> None:
-    value: Any = 1
-    for _ in range(7):
-        value = [value]
-    with pytest.raises(e.DataError, match="lists cannot have more than 6 dimensions"):
-        dump(value, PyFormat.BINARY)
-
-
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -32,7 +32,7 @@ class Session:
 
     def __init__(self, **settings: str) -> None:
         self._settings = settings
-        self.connection = self.info = self
+        self.connection = self._transport = self
 
     @property
     def adapters(self) -> AdaptersMap:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import pickle
+import signal
+import weakref
 from collections import ChainMap, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -642,6 +646,31 @@ def test_executemany_in_autocommit_statements_that_refuse_transactions(peer: Pee
     assert (cursor.rowcount, cursor.statusmessage) == (0, "CREATE TABLE")
 
 
+def test_executemany_of_nothing_in_a_pipeline(peer: Peer, table: Any) -> None:
+    with table.pipeline():
+        cursor = table.cursor()
+        cursor.executemany("insert into items values (%s)", [])
+        with pytest.raises(peer.module.ProgrammingError, match="no result available"):
+            cursor.fetchone()
+    assert cursor.rowcount == 0
+
+
+def test_executemany_returning_in_a_pipeline(peer: Peer, table: Any) -> None:
+    with table.pipeline():
+        cursor = table.cursor()
+        cursor.executemany("insert into items values (%s) returning a", [(1,), (2,)], returning=True)
+        assert [each.fetchone() for each in cursor.results()] == [(1,), (2,)]
+        cursor.executemany("update items set b = 'x' where a < %s", [(2,), (9,)])
+    assert cursor.rowcount == 3
+
+
+def test_executemany_error_in_a_pipeline(peer: Peer, table: Any) -> None:
+    with pytest.raises(peer.module.errors.UniqueViolation):
+        with table.pipeline():
+            table.cursor().executemany("insert into items values (%s)", [(1,), (1,), (2,)])
+    assert table.execute("select * from items").fetchall() == []
+
+
 # description
 
 
@@ -1157,6 +1186,141 @@ def test_a_failing_statement_leaves_results_of_other_cursors(peer: Peer, conn: A
     with pytest.raises(peer.module.Error):
         conn.execute("selec")
     assert first.fetchone() == (1,)
+
+
+def test_cursors_are_freed_at_once(peer: Peer, conn: Any) -> None:
+    def run(cursor: Any) -> None:
+        cursor.execute("select 1").fetchall()
+        cursor.executemany("select %s", [(1,)], returning=True)
+        list(cursor.stream("select 1"))
+        with cursor.copy("copy (select 1) to stdout") as copy:
+            list(copy)
+        with pytest.raises(peer.module.Error):
+            cursor.execute("selec")
+
+    gc.disable()
+    try:
+        for cls in (peer.module.Cursor, peer.module.ClientCursor, peer.module.RawCursor):
+            cursor = cls(conn)
+            if cls is not peer.module.RawCursor:
+                run(cursor)
+            reference = weakref.ref(cursor)
+            del cursor
+            assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_subclass(peer: Peer, conn: Any) -> None:
+    class Logging(peer.module.Cursor):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.queries: list[Any] = []
+
+        def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Any:
+            self.queries.append(query)
+            return super().execute(query, params, **kwargs)
+
+    conn.cursor_factory = Logging
+    cursor = conn.execute("select 1")
+    assert cursor.execute("select %s", (2,), binary=True).fetchone() == (2,)
+    assert cursor.queries == ["select 1", "select %s"]
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("cursor", ["Cursor"]),
+        ("cursor_async", ["AsyncCursor"]),
+        ("client_cursor", ["ClientCursor", "AsyncClientCursor", "ClientCursorMixin"]),
+        ("server_cursor", ["ServerCursor"]),
+        ("raw_cursor", ["RawCursor", "AsyncRawCursor", "RawServerCursor", "AsyncRawServerCursor"]),
+        ("copy", ["Copy", "AsyncCopy", "Writer", "AsyncWriter", "LibpqWriter", "AsyncLibpqWriter", "FileWriter"]),
+    ],
+)
+def test_modules(peer: Peer, module: str, names: list[str]) -> None:
+    for name in names:
+        found = getattr(peer.submodule(module), name)
+        assert getattr(peer.module, name, found) is found
+
+
+def test_names_of_the_arguments(conn: Any) -> None:
+    cursor = conn.cursor(name=None, binary=False, row_factory=None)
+    assert cursor.execute(query="select %s", params=(1,), prepare=None, binary=None).fetchmany(size=1) == [(1,)]
+    cursor.scroll(value=0, mode="absolute")
+    assert cursor.set_result(index=0).fetchone() == (1,)
+    cursor.executemany(query="select %s", params_seq=[(1,)], returning=True)
+    assert list(cursor.stream(query="select %s", params=(1,), binary=None, size=1)) == [(1,)]
+    with cursor.copy(statement="copy (select %s) to stdout", params=(1,), writer=None) as copy:
+        assert list(copy.rows()) == [("1",)]
+
+
+@pytest.mark.parametrize("count", [65535, 65536])
+def test_number_of_parameters(peer: Peer, conn: Any, count: int) -> None:
+    query = f"select 1 where 1 in ({','.join(['%s'] * count)})"
+    if count <= 65535:
+        assert conn.execute(query, [1] * count).fetchone() == (1,)
+    else:
+        with pytest.raises(peer.module.DatabaseError, match="65535"):
+            conn.execute(query, [1] * count)
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_adapters_of_connection_and_cursor(peer: Peer, conn: Any) -> None:
+    class Loud(peer.submodule("adapt").Loader):  # type: ignore[misc]
+        def load(self, data: Any) -> str:
+            return bytes(data).decode().upper()
+
+    class Reversed(peer.submodule("adapt").Loader):  # type: ignore[misc]
+        def load(self, data: Any) -> str:
+            return bytes(data).decode()[::-1]
+
+    query = "select 'ab'::text"
+    conn.adapters.register_loader("text", Loud)
+    cursor = conn.cursor()
+    cursor.adapters.register_loader("text", Reversed)
+    assert cursor.execute(query).fetchone() == ("ba",)
+    assert conn.execute(query).fetchone() == ("AB",)
+    assert peer.connect().execute(query).fetchone() == ("ab",)
+
+
+SLOW: list[Callable[[Any, str], object]] = [
+    lambda cursor, mark: cursor.execute(f"select pg_sleep(1000), '{mark}'"),
+    lambda cursor, mark: cursor.executemany(f"select pg_sleep(%s), '{mark}'", [(1000,), (1000,)]),
+    lambda cursor, mark: list(cursor.stream(f"select pg_sleep(1000), '{mark}'")),
+]
+
+
+def wait_until_active(admin: Any, mark: str) -> None:
+    query = "select 1 from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and query ~ %s"
+    while not admin.execute(query, (mark,)).fetchone():
+        pass
+
+
+@pytest.mark.parametrize("run", SLOW, ids=["execute", "executemany", "stream"])
+def test_interrupted(conn: Any, admin: Any, in_thread: Any, mark: str, run: Callable[[Any, str], object]) -> None:
+    def interrupt() -> None:
+        wait_until_active(admin, mark)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    waiting = in_thread(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(conn.cursor(), mark)
+        waiting.result(10)
+    assert conn.info.transaction_status.name == "IDLE"
+    assert conn.execute("select 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("run", SLOW, ids=["execute", "executemany", "stream"])
+def test_cancelled_by_another_thread(
+    peer: Peer, conn: Any, admin: Any, in_thread: Any, mark: str, run: Callable[[Any, str], object]
+) -> None:
+    waiting = in_thread(lambda: run(conn.cursor(), mark))
+    wait_until_active(admin, mark)
+    conn.cancel()
+    with pytest.raises(peer.module.errors.QueryCanceled):
+        waiting.result(10)
+    assert conn.execute("select 1").fetchone() == (1,)
 
 
 def test_large_result(conn: Any) -> None:

@@ -182,6 +182,8 @@ def test_rowcount_is_unknown(conn: Any) -> None:
     with conn.cursor("named") as cursor:
         cursor.execute("select generate_series(1, 3)")
         assert cursor.rowcount == -1
+        cursor.fetchone()
+        assert cursor.rowcount == -1
 
 
 def test_iteration(conn: Any) -> None:
@@ -426,6 +428,21 @@ def test_withhold(conn: Any) -> None:
     assert declared(conn) == []
 
 
+def test_fetching_begins_no_transaction(conn: Any) -> None:
+    with conn.cursor("named", scrollable=True, withhold=True) as cursor:
+        cursor.execute("select generate_series(0, 9)")
+        conn.commit()
+        for fetch in (
+            cursor.fetchone,
+            lambda: cursor.scroll(1),
+            cursor.fetchmany,
+            lambda: next(cursor),
+            cursor.fetchall,
+        ):
+            fetch()
+            assert conn.info.transaction_status.name == "IDLE"
+
+
 def test_withhold_does_not_survive_a_rollback(peer: Peer, conn: Any) -> None:
     cursor = conn.cursor("named", withhold=True)
     cursor.execute("select 1")
@@ -620,9 +637,8 @@ def test_raw(peer: Peer, conn: Any) -> None:
 
 def test_client_side_binding_mixed_in(peer: Peer) -> None:
     """Django makes its server-side cursors so when server-side binding is off."""
-    mixin = next(c for c in peer.module.ClientCursor.__mro__ if c.__name__ == "ClientCursorMixin")
 
-    class Mixed(mixin, peer.module.ServerCursor):  # type: ignore[misc]
+    class Mixed(peer.module.client_cursor.ClientCursorMixin, peer.module.ServerCursor):  # type: ignore[misc]
         pass
 
     conn = peer.connect()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import collections
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
 import psycopg.adapt
 import pytest
+from compared import SESSIONS, Driver, Drivers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import _queries as psycopg_queries
+from type_parameters import PARAMETERS
 
 from neonps import errors
 from neonps.adapt import Transformer
+from neonps.client_query import PostgresClientQuery
 from neonps.formats import PyFormat
 from neonps.pq import Format
 from neonps.query import PostgresQuery, RawQuery
@@ -306,6 +311,105 @@ class TestRaw:
             raw.convert("select $1", params)
         with pytest.raises(TypeError, match=error):
             raw.dump(params)
+
+
+@pytest.fixture
+def client() -> PostgresClientQuery:
+    return PostgresClientQuery(Transformer())
+
+
+@pytest.fixture(scope="module")
+def drivers(dsn: str, url: str) -> Iterator[Drivers]:
+    drivers = Drivers(dsn, url)
+    yield drivers
+    drivers.close()
+
+
+#: A % at the end of a line, by which psycopg's own client-side statements are broken.
+lone_percent = re.compile(r"(?<!%)%(?:%%)*(?:\n|\Z)")
+
+
+class TestClient:
+    @pytest.mark.parametrize(("statement", "params"), STATEMENTS)
+    def test_as_psycopg(self, client: PostgresClientQuery, statement: Any, params: Any) -> None:
+        if params is not None and lone_percent.search(str(statement)):
+            client.convert(statement, params)
+            assert client.as_string() == statement
+            return
+        theirs = psycopg_queries.PostgresClientQuery(psycopg.adapt.Transformer())
+        assert outcome(client, statement, params) == outcome(theirs, statement, params)
+
+    @settings(deadline=None, max_examples=500)
+    @given(
+        st.lists(
+            st.sampled_from(["%", "%%", "%s", "%t", "%b", "%(a)s", "%(b)s", "%(a)t", "%(", ")", "s", "$1", "'", "x"])
+        ).map("".join),
+        st.sampled_from([None, [], {}, ["%s"], ["%", 1], {"a": "%%"}, {"a": "'", "b": None}]),
+    )
+    def test_any_as_psycopg(self, statement: str, params: Any) -> None:
+        if (params == {} and "%" in statement) or lone_percent.search(statement):
+            return
+        expected = outcome(psycopg_queries.PostgresClientQuery(psycopg.adapt.Transformer()), statement, params)
+        if "parameter missing: " in str(expected[1]):
+            # psycopg names one as often as it is used
+            before, _, names = expected[1].partition(": ")
+            expected = expected[0], f"{before}: {', '.join(dict.fromkeys(names.split(', ')))}"
+        assert outcome(PostgresClientQuery(Transformer()), statement, params) == expected
+
+    def test_what_is_sent(self, client: PostgresClientQuery) -> None:
+        client.convert("select %s, %(%s, '%s'", None)
+        assert (client.query, client.params) == (b"select %s, %(%s, '%s'", None)
+        client.convert("select %s, %t, %b, $1, 5 %% 3", [1, "it's", None])
+        assert client.query == b"select 1, 'it''s', NULL, $1, 5 % 3"
+        assert client.params == (b"1", b"'it''s'", b"NULL")
+        assert (client.bound, client.types, client.formats) == ((), (), None)
+        client.convert("select %(a)s, %(b)b, %(a)t", {"a": "é", "b": [1], "c": object()})
+        assert client.as_string() == "select 'é', '{1}'::int2[], 'é'"
+        assert client.params == ("'é'".encode(), b"'{1}'::int2[]", "'é'".encode())
+
+    def test_other_parameters(self, client: PostgresClientQuery) -> None:
+        client.convert("insert into t values (%s, %s)", [1, "a"])
+        client.dump([None, "%s"])
+        assert client.query == b"insert into t values (NULL, '%s')"
+        with pytest.raises(errors.ProgrammingError, match="has 2 placeholders but 1 parameters were"):
+            client.dump([1])
+        with pytest.raises(TypeError, match="require a sequence"):
+            client.dump({"a": 1})
+        client.convert("select 1", [])
+        client.dump(None)
+        assert (client.query, client.params) == (b"select 1", None)
+
+    def test_text_only_makes_no_difference(self) -> None:
+        query = PostgresClientQuery(Transformer(), text_only=True)
+        query.convert("select %s, %b", [1, b"a"])
+        assert query.query == rb"select 1,  E'\\x61'::bytea"
+
+    def test_over_http(self, client: PostgresClientQuery) -> None:
+        client.convert("select %s, '$1'", [1])
+        assert client.typed_query(type_name) == "select 1, '$1'"
+        assert client.untyped_position(8) == 8
+
+    def test_what_is_no_text(self, client: PostgresClientQuery) -> None:
+        client.convert(b"select '\xff', %s", ["x"])
+        assert client.query == b"select '\xff', 'x'"
+        with pytest.raises(errors.DataError, match="not valid utf-8 at byte 8"):
+            client.as_string()
+        with pytest.raises(errors.ProgrammingError, match="NUL"):
+            client.convert("select '\0', %s", ["x"])
+        with pytest.raises(errors.DataError, match="surrogates not allowed"):
+            client.convert("select %s", ["\ud800"])
+
+    @pytest.mark.parametrize("group", PARAMETERS)
+    def test_every_class_as_psycopg(self, drivers: Drivers, group: str) -> None:
+        values = {driver.name: PARAMETERS[group](driver) for driver in drivers.all}
+
+        def mogrify(driver: Driver, query: str, number: int) -> Any:
+            value = values[driver.name][number]
+            return driver.module.ClientCursor(driver.connection).mogrify(query, [value])
+
+        for number in range(len(values["psycopg"])):
+            drivers.compare(partial(mogrify, query="select %s", number=number), transports=SESSIONS)
+            drivers.compare(partial(mogrify, query="x%b", number=number), transports=SESSIONS)
 
 
 def type_name(oid: int) -> str | None:

@@ -310,7 +310,8 @@ def test_a_level_that_does_not_exist(neon: QueryFunctions, sql: Any) -> None:
     ("query", "params"),
     [
         ("selec 1", None),
-        ("select %s::int / 0", [1]),
+        ("select %s / 0", [1]),
+        ("select %s, no_such_column", [1]),
         ("select * from no_such_table", None),
         ("insert into numbers values (%s)", [None]),
     ],
@@ -324,6 +325,9 @@ def test_errors_are_those_of_a_connection(numbers: Numbers, sql: Any, url: str, 
     assert caught.value.sqlstate == expected.value.sqlstate
     with pytest.raises(type(expected.value)) as caught:
         sql.transaction([(query, params)])
+    assert str(caught.value) == str(expected.value)
+    with pytest.raises(type(expected.value)) as caught:
+        sql.transaction(["select 1", (query, params)])
     assert caught.value.diag.message_primary == expected.value.diag.message_primary
 
 
@@ -404,7 +408,8 @@ def test_a_wrong_password(neon: QueryFunctions) -> None:
 
 @pytest.mark.parametrize("keyword", ["password", "auth_token"])
 def test_a_function_that_gives_no_str(neon: QueryFunctions, keyword: str) -> None:
-    sql = neon(**{keyword: lambda: 5})
+    given: dict[str, Any] = {keyword: lambda: 5}
+    sql = neon(**given)
     with pytest.raises(neonps.ProgrammingError, match=f"{keyword}: the function should return a str, not int"):
         sql("select 1")
 
@@ -414,7 +419,7 @@ def test_a_function_that_fails(neon: QueryFunctions) -> None:
         neon(password=lambda: 1 / 0)("select 1")
 
 
-def test_repr_shows_no_password(postgres: Any) -> None:
+def test_repr_shows_no_password() -> None:
     sql = neonps.neon(f"postgresql://u:{ENCODED}@db.example.com/d?gateway=https://gateway.example.com")
     assert "host=db.example.com port=5432 database=d" in repr(sql)
     assert SECRET not in repr(sql)
@@ -445,7 +450,7 @@ def test_adapters_of_its_own(url: str) -> None:
 
 def test_a_timeout(neon: QueryFunctions, admin: Admin, mark: str) -> None:
     sql = neon(timeout=0.3)
-    calls = [
+    calls: list[Callable[[], Any]] = [
         lambda: sql(f"select pg_sleep(100) -- {mark}"),
         lambda: sql.query(f"select pg_sleep(100) -- {mark}"),
         lambda: sql.transaction([f"select pg_sleep(100) -- {mark}"]),
@@ -458,7 +463,8 @@ def test_a_timeout(neon: QueryFunctions, admin: Admin, mark: str) -> None:
 
 
 def test_a_timeout_for_one_call(neon: QueryFunctions, sql: Any) -> None:
-    for call in (sql, sql.query, lambda query, timeout: sql.transaction([query], timeout=timeout)):
+    calls: list[Callable[..., Any]] = [sql, sql.query, lambda query, timeout: sql.transaction([query], timeout=timeout)]
+    for call in calls:
         with pytest.raises(neonps.OperationalError, match=r"timeout: .* within 0\.2 seconds"):
             call("select pg_sleep(100)", timeout=0.2)
     hasty = neon(timeout=1e-9)

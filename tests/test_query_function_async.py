@@ -8,16 +8,19 @@ import inspect
 import select
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
 import pytest
+import trustme
 from gateway_client import active, wait_for
 from relay import Relay
 
 import neonps
 from neonps import base_query_function as base
 from neonps.gateway import Gateway
+from neonps.local import serve
 from neonps.rows import scalar_row
 
 Admin = psycopg.Connection[Any]
@@ -105,6 +108,22 @@ def test_event_loops_in_several_threads(sql: Sql, relay: Relay, in_thread: Calla
     assert [future.result() for future in futures] == [[n * 100 + i for i in range(10)] for n in range(4)]
     assert relay.accepted == 4
     wait_for(lambda: relay.connections == 0)
+
+
+def test_over_tls(dsn: str, tmp_path: Path) -> None:
+    """TLS ends with a farewell of both sides, for which an event loop that ends does not wait."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
+    with serve(dsn, tls_cert=str(tmp_path / "cert.pem")) as server:
+        sql = neonps.async_neon(server.url, sslrootcert=str(tmp_path / "ca.pem"))
+
+        async def work() -> list[Any]:
+            return await sql("select 1 as n") + await sql("select 2 as n")
+
+        for _ in range(2):
+            assert asyncio.run(work()) == [{"n": 1}, {"n": 2}]
+            gc.collect()
 
 
 def test_a_connection_that_was_closed_while_the_loop_stood_still(sql: Sql, relay: Relay) -> None:
@@ -221,7 +240,8 @@ def test_an_asynchronous_function(url: str, relay: Relay, postgres: Any, keyword
         asked.append(1)
         return str(postgres.password)
 
-    sql = neonps.async_neon(url, gateway=f"http://127.0.0.1:{relay.port}", **{keyword: value})
+    given: dict[str, Any] = {keyword: value}
+    sql = neonps.async_neon(url, gateway=f"http://127.0.0.1:{relay.port}", **given)
 
     async def work() -> None:
         for count in (1, 2):

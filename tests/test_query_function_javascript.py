@@ -246,10 +246,11 @@ def test_parameters(both: Both, query: str, params: list[Any]) -> None:
         "do $$begin end$$",
     ],
 )
-def test_results(
-    both: Both, numbers: Callable[[], list[int]], admin: psycopg.Connection[Any], query: str, kwargs: dict[str, Any]
-) -> None:
-    statements = [(query, []), ("delete from numbers", [])]  # so that each of the drivers finds the table empty
+def test_results(both: Both, numbers: Callable[[], list[int]], query: str, kwargs: dict[str, Any]) -> None:
+    statements: list[Any] = [
+        (query, []),
+        ("delete from numbers", []),
+    ]  # so that each of the drivers finds the table empty
     both("function", statements, **kwargs)
     both("transaction", statements, defaults=kwargs)
     assert numbers() == []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neonps import errors
+from neonps import errors, hosts
 from neonps.flows.requests import KeepAlive
 from neonps.settings import DEFAULT_AUTH, Settings, resolve
 
@@ -253,7 +253,8 @@ class TestTLS:
 
 
 class TestHosts:
-    def test_defaults(self) -> None:
+    def test_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hosts, "SOCKET_DIRECTORIES", ())
         found = settle()
         assert (found.host, found.port, found.hostaddr, found.password) == ("localhost", 5432, None, None)
         assert found.user == found.dbname == pwd.getpwuid(os.geteuid()).pw_name
@@ -532,7 +533,7 @@ class TestValues:
         found = settle(keepalives=0, keepalives_idle=1, keepalives_interval="2", keepalives_count=3, tcp_user_timeout=4)
         assert found.keepalive == KeepAlive(enabled=False, idle=1, interval=2, count=3, user_timeout=4)
         assert settle().keepalive == KeepAlive()
-        assert settle(keepalives_idle=-1, keepalives_count=" +0 ", tcp_user_timeout="-5").keepalive == KeepAlive()
+        assert settle(keepalives_count=" +2 ", tcp_user_timeout="-5").keepalive == KeepAlive(count=2)
 
     @pytest.mark.parametrize(
         ("conninfo", "version"),
@@ -756,7 +757,7 @@ class TestServiceFile:
             ("missing", 'definition of service "missing" not found'),
             ("bad", "syntax error in service file .* line 11"),
             ("unknown", "syntax error in service file .* line 13"),
-            ("nested", 'nested "service" specifications not supported'),
+            ("nested", "nested service specifications not supported"),
         ],
     )
     def test_wrong(self, environ: dict[str, str], name: str, message: str) -> None:

@@ -33,18 +33,17 @@ def compare_each(
     formats = {"t": TRANSPORTS if http else SESSIONS, "s": SESSIONS, "b": SESSIONS}
     for values in each(drivers, group):
         for format, transports in formats.items():
-
-            def action(driver: Driver) -> Any:
-                query = "select " + ", ".join([expression.replace("%s", f"%{format}") for expression, _ in some])
-                return driver.connection.execute(query, [wrap(values[driver.name]) for _, wrap in some]).fetchone()
-
-            some = expressions
-            result = drivers.compare(action, transports=transports, messages=messages)
+            how: Any = {"transports": transports, "messages": messages}
+            result = drivers.compare(selected, expressions, format, values, **how)
             if isinstance(result, Failure) and len(expressions) > 1:
                 # One may hide what becomes of the others.
                 for expression in expressions:
-                    some = [expression]
-                    drivers.compare(action, transports=transports, messages=messages)
+                    drivers.compare(selected, [expression], format, values, **how)
+
+
+def selected(driver: Driver, expressions: list[tuple[str, Wrap]], format: str, values: dict[str, Any]) -> Any:
+    query = "select " + ", ".join([expression.replace("%s", f"%{format}") for expression, _ in expressions])
+    return driver.connection.execute(query, [wrap(values[driver.name]) for _, wrap in expressions]).fetchone()
 
 
 def each(drivers: Drivers, group: str) -> list[dict[str, Any]]:
@@ -92,10 +91,11 @@ def test_field(drivers: Drivers, group: str) -> None:
 
 @GROUPS
 def test_literal(drivers: Drivers, group: str) -> None:
+    wraps: list[Wrap] = [plain, lambda value: [value], lambda value: (value,)]
     for values in each(drivers, group):
-        for wrap in (plain, lambda value: [value], lambda value: (value,)):
+        for wrap in wraps:
+            drivers.compare(literal, values, wrap, transports=SESSIONS)
 
-            def action(driver: Driver) -> Any:
-                return driver.submodule("sql").Literal(wrap(values[driver.name])).as_string(driver.connection)
 
-            drivers.compare(action, transports=SESSIONS)
+def literal(driver: Driver, values: dict[str, Any], wrap: Wrap) -> Any:
+    return driver.submodule("sql").Literal(wrap(values[driver.name])).as_string(driver.connection)

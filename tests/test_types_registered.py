@@ -1,15 +1,13 @@
-"""Types that are registered, and those with classes of their own: enum, composite, hstore, inet, numpy."""
+"""Types that are registered, without a server: enum, composite, hstore; also inet, cidr, and malformed values."""
 
 from __future__ import annotations
 
 import enum
 import ipaddress
 from collections import namedtuple
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import psycopg
 import psycopg.adapt
 import psycopg.types.composite
@@ -310,26 +308,6 @@ def test_malformed_binary_hstore(hstores: Any, data: bytes) -> None:
 # Addresses
 
 
-def test_addresses() -> None:
-    values: list[Any] = [ipaddress.ip_address(text) for text in ("1.2.3.4", "::1", "fe80::1", "::ffff:1.2.3.4")]
-    values += [ipaddress.ip_interface(text) for text in ("1.2.3.4/24", "1.2.3.4", "::1/64", "0.0.0.0/0")]
-    values += [ipaddress.ip_network(text) for text in ("1.2.3.0/24", "1.2.3.4/32", "::/8", "0.0.0.0/0")]
-    check_dump(None, None, [*values, *[[value] for value in values]])
-    texts = [b"1.2.3.4", b"1.2.3.0/24", b"::1", b"::/64", b"1.2.3.4/32"]
-    for oid in (869, 650):
-        check_load(None, None, oid, 0, texts)
-    check_load(None, None, 869, 0, [b"1.2.3.4/24", b"::1/64"])
-    packed = [
-        b"\2 \0\4\1\2\3\4",
-        b"\2\x18\1\4\1\2\3\0",
-        b"\3\x80\0\x10" + b"\0" * 15 + b"\1",
-        b"\3\x40\0\x10" + bytes(16),
-    ]
-    for oid in (869, 650):
-        check_load(None, None, oid, 1, packed)
-    check_load(None, None, 869, 1, [b"\2\x18\0\4\1\2\3\4"])
-
-
 @pytest.mark.parametrize("oid", [869, 650])
 def test_malformed_addresses(oid: int) -> None:
     for data in (b"", b"\5\0\0\4abcd", b"\2 \0\5\1\2\3\4", b"\2 \0\2\1\2", b"\2\xff\0\4\1\2\3\4"):
@@ -346,66 +324,3 @@ def test_inet_that_is_asked_for() -> None:
     assert dumper.dump(ipaddress.ip_interface("1.2.3.4/8")) == b"\2\x08\0\4\1\2\3\4"
     with pytest.raises(e.DataError, match="address or interface expected, got 'int'"):
         dumper.dump(1)
-
-
-# numpy
-
-INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong]
-NUMPY_VALUES: list[Any] = [
-    *[cls(np.iinfo(cls).max) for cls in INTEGERS],
-    # Zero as numeric is no digit with us, one digit with psycopg.
-    *[cls(np.iinfo(cls).min) for cls in INTEGERS if cls is not np.uint64],
-    *[np.float16(1.5), np.float32(1.5), np.float64(-1.5), np.float32("inf"), np.float64("nan")],
-    *[np.bool_(True), np.bool_(False), np.str_("a'"), np.longdouble(1.5), np.datetime64("2020-01-01")],
-    *[[np.int8(1)], [np.int8(1), np.int16(2)], [np.int8(1), np.int64(2)], [np.float32(1.5)], [np.bool_(True)]],
-]
-
-
-@pytest.mark.parametrize("value", NUMPY_VALUES, ids=repr)
-def test_numpy(value: Any) -> None:
-    check_dump(None, None, [value])
-
-
-# Registration
-
-
-@pytest.mark.parametrize("name", ["composite", "enum", "hstore"])
-def test_types_that_the_database_does_not_have(name: str) -> None:
-    def message(module: ModuleType) -> str:
-        with pytest.raises(TypeError) as raised:
-            getattr(module, f"register_{name}")(None)
-        return str(raised.value)
-
-    assert message(getattr(neonps.types, name)) == message(getattr(psycopg.types, name))
-
-
-# With a server
-
-
-@pytest.fixture(scope="module")
-def connection(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(dsn) as connection:
-        yield connection
-
-
-def test_the_server_understands(connection: psycopg.Connection[Any]) -> None:
-    connection.execute("create type item as (name text, size int4)")
-    connection.execute("create type color as enum ('red', 'dark_blue', 'grün')")
-    context = new_maps()[0]
-    item = psycopg.types.composite.CompositeInfo.fetch(connection, "item")
-    color = psycopg.types.enum.EnumInfo.fetch(connection, "color")
-    assert item is not None
-    assert color is not None
-    fields: Any = {"field_names": item.field_names, "field_types": item.field_types}
-    register_composite(CompositeInfo("item", item.oid, item.array_oid, **fields), context, Item)
-    register_enum(EnumInfo("color", color.oid, color.array_oid, color.labels), context, Color)
-    values: list[Any] = [Item('a "b\\c,d', 5), Item("", None), [Item("(", 1), Item(None, 2)], Color.grün, list(Color)]
-    for value in values:
-        transformer = Transformer(context)
-        literal = transformer.as_literal(value)
-        row = connection.execute(b"select (%s)::text" % literal.replace(b"%", b"%%")).fetchone()
-        assert row is not None
-        transformer.dump_sequence([value], [PyFormat.TEXT])
-        assert transformer.types is not None
-        assert transformer.get_loader(transformer.types[0], Format.TEXT).load(row[0].encode()) == value
-    connection.rollback()

@@ -22,13 +22,14 @@ def drivers(dsn: str, url: str) -> Iterator[Drivers]:
     drivers.close()
 
 
+def fetched(driver: Driver, query: str, params: list[Any], binary: bool) -> Any:
+    return driver.connection.execute(query, params, binary=binary).fetchone()[0]
+
+
 def compare(drivers: Drivers, query: str, params: list[Any], binary: bool, messages: bool = True) -> None:
     """Run a query that gives one value everywhere."""
 
-    def action(driver: Driver) -> Any:
-        return driver.connection.execute(query, params, binary=binary).fetchone()[0]
-
-    drivers.compare(action, transports=TRANSPORTS_BY_FORMAT[binary], messages=messages)
+    drivers.compare(fetched, query, params, binary, transports=TRANSPORTS_BY_FORMAT[binary], messages=messages)
 
 
 def test_there_are_values_of_every_type() -> None:

@@ -17,12 +17,17 @@ class TLSPostgres:
     Args:
         postgres: it.
         tls: with the certificate; None for a server that does not support TLS.
+
+    Attributes:
+        port: it.
+        alpn: the application protocol of each connection.
     """
 
     def __init__(self, postgres: EmbeddedPostgres, tls: ssl.SSLContext | None) -> None:
         self._postgres = postgres
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.alpn: list[str | None] = []
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -34,19 +39,27 @@ class TLSPostgres:
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), closing(client):
-            assert client.recv(8, socket.MSG_WAITALL) == SSLRequest().encode()
+            if client.recv(1, socket.MSG_PEEK) != b"\x16":  # the beginning of a TLS handshake
+                assert client.recv(8, socket.MSG_WAITALL) == SSLRequest().encode()
+                if self._tls is None:
+                    client.sendall(b"N")
+                    return
+                client.sendall(b"S")
             if self._tls is None:
-                client.sendall(b"N")
                 return
-            client.sendall(b"S")
             with (
                 self._tls.wrap_socket(client, server_side=True) as secure,
                 socket.create_connection((self._postgres.host, self._postgres.port)) as server,
             ):
-                upward = threading.Thread(target=self._copy, args=(secure, server), daemon=True)
-                upward.start()
-                self._copy(server, secure)
-                upward.join()
+                self.alpn.append(secure.selected_alpn_protocol())
+                self._lead(secure, server)
+
+    def _lead(self, client: ssl.SSLSocket, server: socket.socket) -> None:
+        """Carry what is said from one to the other."""
+        upward = threading.Thread(target=self._copy, args=(client, server), daemon=True)
+        upward.start()
+        self._copy(server, client)
+        upward.join()
 
     @staticmethod
     def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -91,10 +91,28 @@ SCALARS: dict[str, list[Any]] = {
     "float": [1.5, -1.5, 0.0, -0.0, 1e300, 5e-324, 1 / 3, 1e16, math.nan, math.inf, -math.inf, MyFloat(2.5)],
     "decimal": [
         *map(Decimal, ["1.20", "-0", "-0.00", "1e10", "NaN", "sNaN", "Infinity", "-Infinity", "1e-20", "0E+5"]),
-        *map(Decimal, ["10000.0001", "100000000", "1234567890.0987654321", "12e-7", "1e131071", "-1e-1000", "1e131072"]),
+        *map(
+            Decimal, ["10000.0001", "100000000", "1234567890.0987654321", "12e-7", "1e131071", "-1e-1000", "1e131072"]
+        ),
         *map(Decimal, ["1" * 200 + "." + "2" * 200, "1e-16383", "1e-16384", "0.0001", "0.00001", "9999", "10000"]),
     ],
-    "str": ["a", "", "é", "中文🐘", "a\0b", "\0", "a'b", "a\\b", '"', "%", "x" * 1000, MyStr("x"), Mixed.a, "\ud800", "\n\t "],
+    "str": [
+        "a",
+        "",
+        "é",
+        "中文🐘",
+        "a\0b",
+        "\0",
+        "a'b",
+        "a\\b",
+        '"',
+        "%",
+        "x" * 1000,
+        MyStr("x"),
+        Mixed.a,
+        "\ud800",
+        "\n\t ",
+    ],
     "enum": [Pure.a, Pure.é, Bits.a],
     "bytes": [b"", b"abc", b"\0\\'\xff", bytearray(b"a\0"), memoryview(b"a"), MyBytes(b"x"), bytes(range(256))],
     "date": [DATE, dt.date.min, dt.date.max, MyDate(2020, 1, 1)],
@@ -107,7 +125,10 @@ SCALARS: dict[str, list[Any]] = {
         *[NAIVE, AWARE, NAIVE.replace(tzinfo=ROME), NAIVE.replace(month=7, tzinfo=ROME), MyDatetime(2020, 1, 1)],
         *[dt.datetime.min, dt.datetime.max, dt.datetime(1800, 1, 1, tzinfo=ROME)],
         *[dt.datetime(2020, 10, 25, 2, 30, tzinfo=ROME), dt.datetime(2020, 10, 25, 2, 30, fold=1, tzinfo=ROME)],
-        *[dt.datetime(2020, 3, 29, 2, 30, tzinfo=ROME), AWARE.replace(tzinfo=dt.timezone(dt.timedelta(seconds=-12345)))],
+        *[
+            dt.datetime(2020, 3, 29, 2, 30, tzinfo=ROME),
+            AWARE.replace(tzinfo=dt.timezone(dt.timedelta(seconds=-12345))),
+        ],
         dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-5))),
         dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=5))),
     ],
@@ -123,7 +144,14 @@ SCALARS: dict[str, list[Any]] = {
         ipaddress.ip_address("fe80::1%eth0"),
     ],
     "tuple": [
-        *[(), (None,), (1,), ("",), ("a b", '"', "\\", ",", "(", ")", "NULL", "{", "'", "\t", "é"), (1, (2, "x"), None)],
+        *[
+            (),
+            (None,),
+            (1,),
+            ("",),
+            ("a b", '"', "\\", ",", "(", ")", "NULL", "{", "'", "\t", "é"),
+            (1, (2, "x"), None),
+        ],
         *[(1.5, True, None, [1, 2]), ((1, 2), 3), ([("a",)],), Item("a", 1), MyTuple((1, 2)), (Pure.a, DATE, AWARE)],
     ],
     "not adaptable": [object(), {}, {"a": 1}, OrderedDict(a=1), 1j, int, {1, 2}, range(3), iter([]), Ellipsis],
@@ -141,7 +169,13 @@ LISTS: dict[str, list[Any]] = {
         *[["x" * 1000] * 100, [["a", "b"], ["c", None]]],
     ],
     "others": [
-        *[[1.5, math.nan], [True, None], [Decimal(1), Decimal("NaN")], [b"", b"a\0\xff"], [bytearray(b"a"), memoryview(b"b")]],
+        *[
+            [1.5, math.nan],
+            [True, None],
+            [Decimal(1), Decimal("NaN")],
+            [b"", b"a\0\xff"],
+            [bytearray(b"a"), memoryview(b"b")],
+        ],
         *[[Pure.a, Pure.é], [uuid.UUID(int=1)], [dt.date.min], [NAIVE], [AWARE, None], [[NAIVE], [NAIVE]]],
         *[[dt.time(1)], [dt.time(1, tzinfo=dt.timezone.utc)], [dt.timedelta(1, 2)], MyList([1, 2]), [MyList([1])]],
         *[[ipaddress.ip_address("::1")], [ipaddress.ip_network("::/8")], [ipaddress.ip_interface("1.2.3.4/8")]],
@@ -153,7 +187,16 @@ LISTS: dict[str, list[Any]] = {
     ],
     "ragged": [[[1], [2, 3]], [[], [1]], [[1], []], [[1], 1], [[1], None], [[[1]], [2]], [[[1], [2]], [[3], []]]],
     "mixed": [
-        *[[1, "a"], [1, True], [1, 1.5], [Decimal(1), 1], [dt.date.min, NAIVE], ["a", b"a"], [[1], ["a"]], [NAIVE, AWARE]],
+        *[
+            [1, "a"],
+            [1, True],
+            [1, 1.5],
+            [Decimal(1), 1],
+            [dt.date.min, NAIVE],
+            ["a", b"a"],
+            [[1], ["a"]],
+            [NAIVE, AWARE],
+        ],
         *[[dt.time(1), dt.time(1, tzinfo=dt.timezone.utc)], [1, MyInt(1)], ["a", MyStr("a")], [b"a", bytearray(b"a")]],
         *[[ipaddress.ip_address("::1"), ipaddress.ip_address("1.2.3.4")], [(1,), [1]]],
     ],
@@ -169,7 +212,13 @@ def _wrappers(driver: Peer) -> list[Any]:
         json.Jsonb(1, dumps=lambda obj: b"[%d]" % obj),
         *[json.Json(object()), json.Jsonb(math.nan)],
         *[numeric.Int2(1), numeric.Int4(-1), numeric.Int8(2**62), numeric.IntNumeric(1), numeric.Oid(1)],
-        *[numeric.Float4(1.5), numeric.Float4(-math.inf), numeric.Float4(0.1), numeric.Float8(1.5), numeric.Float8("nan")],
+        *[
+            numeric.Float4(1.5),
+            numeric.Float4(-math.inf),
+            numeric.Float4(0.1),
+            numeric.Float8(1.5),
+            numeric.Float8("nan"),
+        ],
         *[driver.module.Binary(b"a\0"), driver.module.Binary(b"")],
     ]
 
@@ -178,7 +227,13 @@ def _lists_of_wrappers(driver: Peer) -> list[Any]:
     json, numeric = driver.submodule("types.json"), driver.submodule("types.numeric")
     return [
         *[[json.Jsonb(1), json.Jsonb("a b")], [json.Json({"a": [1]})], [json.Json(1), json.Jsonb(1)]],
-        *[[numeric.Int2(1)], [numeric.Oid(5)], [numeric.Float4(1)], [numeric.Int2(1), numeric.Int4(2)], [numeric.Int8(1), 1]],
+        *[
+            [numeric.Int2(1)],
+            [numeric.Oid(5)],
+            [numeric.Float4(1)],
+            [numeric.Int2(1), numeric.Int4(2)],
+            [numeric.Int8(1), 1],
+        ],
         [driver.module.Binary(b"a\0")],
     ]
 
@@ -200,16 +255,31 @@ def _ranges(driver: Peer) -> list[Any]:
     typed = [
         *[ranges.Int4Range(1, 2), ranges.Int8Range(1, 2), ranges.NumericRange(1, Decimal(2))],
         *[ranges.DateRange(DATE, None), ranges.TimestampRange(NAIVE, NAIVE, "[]"), ranges.TimestamptzRange(AWARE)],
-        *[ranges.Int4Range(empty=True), ranges.Int4Range(), ranges.DateRange(empty=True), ranges.TimestampRange(None, None)],
+        *[
+            ranges.Int4Range(empty=True),
+            ranges.Int4Range(),
+            ranges.DateRange(empty=True),
+            ranges.TimestampRange(None, None),
+        ],
     ]
-    return [*generic, *typed, *[[each] for each in [*generic[:12], *typed]], [ranges.Range(1, 2), ranges.Int4Range(1, 2)]]
+    return [
+        *generic,
+        *typed,
+        *[[each] for each in [*generic[:12], *typed]],
+        [ranges.Range(1, 2), ranges.Int4Range(1, 2)],
+    ]
 
 
 def _multiranges(driver: Peer) -> list[Any]:
     ranges, multiranges = driver.submodule("types.range"), driver.submodule("types.multirange")
     R, M = ranges.Range, multiranges.Multirange
     return [
-        *[M(), *[M([each]) for each in _generic_ranges(driver)], M([R(), R(1, 2)]), M([R(1, 2), R(Decimal(5), Decimal(6))])],
+        *[
+            M(),
+            *[M([each]) for each in _generic_ranges(driver)],
+            M([R(), R(1, 2)]),
+            M([R(1, 2), R(Decimal(5), Decimal(6))]),
+        ],
         *[M([R(empty=True), R(5, 6)]), M([ranges.Int4Range(1, 2)])],
         *[multiranges.Int4Multirange([R(1, 2)]), multiranges.Int4Multirange(), multiranges.Int8Multirange([R(1, 2)])],
         *[multiranges.NumericMultirange([R(1, 2)]), multiranges.DateMultirange([R(DATE, DATE)])],

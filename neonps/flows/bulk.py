@@ -9,70 +9,81 @@ from ..abc import Params
 from ..isolation import TransactionCharacteristics
 from ..pq import TransactionStatus
 from ..protocol import frontend as f
-from ..protocol.backend import ProtocolError
 from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
 from ..protocol.result import Result
 from .requests import Flow
 from .series import extended, refuse_copy, series
-from .session import COMMIT, STATEMENT_AT_STAKE, Session
-from .transport import Query
+from .session import COMMIT, STATEMENT_AT_STAKE, UNDO, Session
+from .transport import Query, Tally
 
 #: Statements are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 17
 
 
 def executemany(
-    session: Session, query: Query, params: Iterable[Params], *, returning: bool, binary: bool
-) -> Flow[list[Result] | int]:
-    """See `Transport.executemany`."""
-    own = session.own = session.autocommit and session.transaction_status is TransactionStatus.IDLE
-    opening = [session.characteristics.begin] if own else session.opening()
-    closing = [COMMIT] if own else []
-    if own:
-        session.prefix = opening
+    session: Session, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool
+) -> Flow[list[Result] | Tally]:
+    """See `Transport.executemany`.
+
+    Unless a transaction is open, the server makes one of all that comes before Sync (PostgreSQL docs 53.2.4).
+    """
+    own = session.undo = session.autocommit and session.transaction_status is TransactionStatus.IDLE
+    opening = session.opening()
     collector = Collector(query.query, keep=returning)
     session.stake = STATEMENT_AT_STAKE[own]
+    names: set[bytes] = set()
     try:
-        rest = yield from _send_many(session, query, params, returning, binary, collector)
+        rest = yield from _send_many(session, query, params, returning, binary, prepare, names, collector)
         if not rest and not session.busy:
-            session.prefix = [] if own else session.prefix
-            return [] if returning else 0
-        data = session.encode_opened(*rest, *series(closing if collector.error is None else ()), f.Sync())
-    except ProtocolError:
-        raise
-    except Exception:  # a mistake in the parameters; what was sent before it has an end all the same
-        if session.busy and not session.closed:
-            yield from session.send(f.Sync())
+            return [] if returning else Tally(0, "")
+        yield from session.write(session.encode_opened(*rest, f.Sync()))
+        yield from session.drain(collector)
+        yield from session.settle(collector)
+    except BaseException as error:
+        session.prepared.distrust(names)
+        if isinstance(error, Exception) and session.machine.needs_sync and not session.closed:
+            # A mistake in the parameters; what was sent before it has an end all the same.
+            yield from session.send(*([UNDO] if own else []), f.Sync())
             yield from session.drain(collector)
-        if own:
-            yield from session.rollback()
         raise
-    yield from session.write(data)
-    yield from session.drain(collector)
-    if own:
-        yield from session.rollback()  # does nothing after COMMIT
-    yield from session.settle(collector)
+    session.prepared.trim()
     if not returning:
-        return collector.rowcount
-    return collector.results[len(opening) : len(collector.results) - len(closing)]
+        return Tally(collector.rowcount, collector.command_tag)
+    return collector.results[len(opening) :]
 
 
 def _send_many(
-    session: Session, query: Query, params: Iterable[Params], returning: bool, binary: bool, collector: Collector
+    session: Session,
+    query: Query,
+    params: Iterable[Params],
+    returning: bool,
+    binary: bool,
+    prepare: bool,
+    names: set[bytes],
+    collector: Collector,
 ) -> Flow[list[FrontendMessage]]:
-    """Send a Bind and Execute for each of `params`, in large pieces, but for the last piece, which it returns."""
+    """Send a Bind and Execute for each of `params`, in large pieces, but for the last piece, which it returns.
+
+    `names` takes those under which statements were prepared.
+    """
     messages: list[FrontendMessage] = []
-    types: Sequence[int] | None = None
+    parsed: tuple[bytes, tuple[int, ...]] | None = None
+    name = b""
     size = 0
     for each in params:
         query.dump(each)
-        if query.types != types or types is None:
+        # Types depend on the values; and with a client-side cursor, so does the text.
+        if parsed is None or parsed != (query.query, query.types):
             refuse_copy(query)
-            types = query.types or ()
-            messages.append(f.Parse(b"", query.query, types))
-        values = query.params or ()
-        messages.append(f.Bind(b"", b"", values, query.formats or (), (int(binary),)))
+            parsed = query.query, query.types
+            name, known = session.prepared.choose(query, prepare)
+            if not known:
+                messages.append(f.Parse(name, query.query, query.types))
+                names.add(name)
+                size += len(query.query)
+        values = query.bound
+        messages.append(f.Bind(b"", name, values, query.formats or (), (int(binary),)))
         if returning:
             messages.append(f.DescribePortal(b""))
         messages.append(f.Execute(b""))

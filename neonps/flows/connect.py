@@ -69,14 +69,14 @@ def open_session(settings: Settings) -> Flow[Session]:
             try:
                 attempts = known.get(host) or (yield from _find_addresses(settings, host))
             except e.OperationalError as error:
-                failures.append(error)
+                failures.append(error.with_traceback(None))
                 continue
             known[host] = attempts
             for attempt in attempts:
                 try:
                     return (yield from _open_session_at(attempt, target))
                 except e.OperationalError as error:
-                    failures.append(error)
+                    failures.append(error.with_traceback(None))
     raise _all_of(failures)
 
 
@@ -96,6 +96,8 @@ def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
         raise e.ConnectionTimeout(_failed(at, "connection timeout expired")) from None
     except OSError as error:
         raise e.OperationalError(_failed(at, describe(error))) from None
+    if not addresses:
+        raise e.OperationalError(_failed(at, "the host has no address"))
     if settings.load_balance_hosts:
         _shuffle(addresses)
     return [replace(at, hostaddr=address) for address in addresses]
@@ -124,8 +126,7 @@ def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
         session.canceller = partial(cancel, settings)
         login = Login(session)
         yield from login.start()
-        may_leave = settings.lazy and target == "any"
-        while not (login.complete or (may_leave and login.waits_for_verdict)):
+        while not (login.complete or (settings.lazy and login.waits_for_verdict)):
             yield from login.step()
         yield from check_target(session, target)
         return session
@@ -153,6 +154,8 @@ def open_channel(settings: Settings) -> Flow[Channel]:
     try:
         yield Open(settings.hostaddr or settings.host, settings.port, None, settings.keepalive)
     except OSError as error:
+        if error.errno is None:  # it is not the system that says so
+            raise
         raise OSError(f"{describe(error)}\n\t{_IS_IT_RUNNING[is_socket(settings.host)]}") from None
     channel = Channel()
     if settings.tls is not None:

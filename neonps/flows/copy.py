@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from .. import errors as e
 from ..abc import Buffer
+from ..pq import ExecStatus
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
-from ..protocol.result import Result
+from ..protocol.result import FieldDescription, Result
 from ..protocol.session import COPYING_IN
 from .requests import Flow
 from .session import Session
+
+#: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
+_LONGEST_REASON = 2000
 
 _NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
 
@@ -32,6 +37,7 @@ class CopyStream:
         self._session = session
         self._query = query
         self._collector = Collector(query)
+        self._formats: Sequence[int] = ()
         self.reading = False
         self.binary = False
         self.finished = False
@@ -50,10 +56,19 @@ class CopyStream:
             raise collector.error
         response, collector.copy = collector.copy, None
         if response is None:
-            raise e.ProgrammingError(_NOT_A_COPY)
+            status = collector.results[-1].status.name if collector.results else ExecStatus.EMPTY_QUERY.name
+            raise e.ProgrammingError(f"{_NOT_A_COPY}, got {status}")
+        self._formats = response.column_formats
         session.occupied = "a COPY"
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
+
+    def description(self) -> Result:
+        """A result that tells what is copied, as far as that is known: neither names nor types are."""
+        status = ExecStatus.COPY_OUT if self.reading else ExecStatus.COPY_IN
+        names = [f"column_{number}" for number in range(1, len(self._formats) + 1)]
+        fields = zip(names, self._formats, strict=True)
+        return Result(status, [FieldDescription(name, 0, 0, 0, 0, -1, format) for name, format in fields])
 
     def read(self) -> Flow[bytes | None]:
         """The next piece of data; None after the last.
@@ -85,7 +100,7 @@ class CopyStream:
         self.ended = True
         if not self.finished:
             if self._session.machine.state in COPYING_IN:
-                last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(failure.encode())
+                last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(_reason(failure))
                 yield from self._session.send(last)
             elif self.reading:
                 yield from self._stop_reading()
@@ -105,3 +120,8 @@ class CopyStream:
         yield from self._session.drain(self._collector)
         if self._collector.error is not None:
             raise self._collector.error
+
+
+def _reason(text: str) -> bytes:
+    """What a CopyFail can carry of a text: no NUL, and not more than the server is ready to take."""
+    return text.replace("\0", "").encode("utf-8", "replace")[:_LONGEST_REASON]

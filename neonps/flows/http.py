@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..tokens import first_words
 from .connect import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
-from .transport import Deliver, Query, Transport
+from .transport import Deliver, Query, Tally, Transport
 
 _READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "WITH"})
 
@@ -239,7 +239,7 @@ class HttpTransport(Transport):
                 f"{word} would have no effect: over HTTP nothing outlives the request; "
                 "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
             )
-        params = [None if value is None else bytes(value).decode() for value in query.params or ()]
+        params = [None if value is None else bytes(value).decode() for value in query.bound]
         if len(params) > 65535:
             raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
         return Statement(query.typed_query(_type_name), params)
@@ -280,20 +280,22 @@ class HttpTransport(Transport):
         return results
 
     def executemany(
-        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
-    ) -> Flow[list[Result] | int | None]:
+        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
+    ) -> Flow[list[Result] | Tally | None]:
         statements = []
         for each in params:
             query.dump(each)
             statements.append(self._statement(query))
         if not statements:
-            return [] if returning else 0
+            return [] if returning else Tally(0, "")
         if not self.autocommit or self._collecting:
             self._check_snapshot()
             self._kept.append(_Kept(statements, deliver))
             return None
         results = yield from self._request(statements, TransactionCharacteristics())
-        return results if returning else sum(result.command_tuples or 0 for result in results)
+        if returning:
+            return results
+        return Tally(sum(result.command_tuples or 0 for result in results), results[-1].command_tag)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
         yield from self.sync_pipeline()
@@ -310,7 +312,8 @@ class HttpTransport(Transport):
             self._in_block = False
         if not statements:
             return []
-        return (yield from self._request(statements, characteristics))
+        only = queries[0] if len(queries) == 1 else None  # of several the server does not say which one has failed
+        return (yield from self._request(statements, characteristics, only))
 
     # Transactions
 

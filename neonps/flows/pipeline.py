@@ -83,9 +83,10 @@ class Pipeline:
 
         messages = extended(query, binary, name, known)
         yield from self._add(opening, messages, _Entry(query.query, deliver, failed))
+        session.prepared.trim()
 
     def executemany(
-        self, query: PostgresQuery, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
+        self, query: PostgresQuery, params: Iterable[Params], *, binary: bool, prepare: bool, deliver: Deliver
     ) -> Flow[None]:
         """Send a statement with each of `params`; `deliver` is called with all results as they come."""
         results: list[Result] = []
@@ -96,7 +97,7 @@ class Pipeline:
 
         for each in params:
             query.dump(each)
-            yield from self.execute(query, binary=binary, deliver=arrived)
+            yield from self.execute(query, binary=binary, deliver=arrived, prepare=prepare)
 
     def command(self, statement: bytes) -> Flow[None]:
         """Send a statement of the driver's own."""

@@ -63,10 +63,12 @@ class PreparedStatements:
         self._counts.pop(key, None)
         name = self._names[key] = b"_pg3_%d" % self._number
         self._number += 1
-        if self.maximum is not None:
-            while len(self._names) > max(self.maximum, 1):
-                self.discarded.append(self._names.popitem(last=False)[1])
         return name, False
+
+    def trim(self) -> None:
+        """Discard the statements that are too many, those first that were not used for the longest time."""
+        while self.maximum is not None and len(self._names) > self.maximum:
+            self.discarded.append(self._names.popitem(last=False)[1])
 
     def count(self, query: PostgresQuery) -> None:
         """Take note that a statement was run without a name."""
@@ -81,13 +83,19 @@ class PreparedStatements:
         """Take note of how a statement went."""
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
             self.count(query)
+        self.trim()
 
     def failed(self, query: PostgresQuery, name: bytes, known: bool, sqlstate: str | None) -> None:
         """Take note that a statement has failed: nobody knows whether it is prepared if it was not before."""
-        key = _key(query)
-        if self._names.get(key) == name and (not known or sqlstate in _UNUSABLE):
-            del self._names[key]
-            self.discarded.append(name)
+        if name and (not known or sqlstate in _UNUSABLE):
+            self.distrust({name})
+
+    def distrust(self, names: set[bytes]) -> None:
+        """Forget statements of which nobody knows whether they are prepared, and have them closed if they are."""
+        for key, name in list(self._names.items()):
+            if name in names:
+                del self._names[key]
+                self.discarded.append(name)
 
     def heed(self, command_tag: str) -> None:
         """Take note of a command that was completed, for what it does to prepared statements."""

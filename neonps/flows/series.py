@@ -33,7 +33,7 @@ def extended(query: PostgresQuery, binary: bool, name: bytes = b"", known: bool 
     parse = () if known else (f.Parse(name, query.query, query.types or ()),)
     return (
         *parse,
-        f.Bind(b"", name, query.params or (), query.formats or (), (int(binary),)),
+        f.Bind(b"", name, query.bound, query.formats or (), (int(binary),)),
         f.DescribePortal(b""),
         f.Execute(b""),
     )

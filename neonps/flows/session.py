@@ -22,7 +22,7 @@ from ..settings import Settings
 from .channel import Channel
 from .requests import Aside, Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, extended, series
-from .transport import Deliver, Query, Transport
+from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -34,6 +34,8 @@ _CANCEL_TIMEOUT = 5.0
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
+#: Makes the server undo what it was sent since the last Sync: there is no such statement, which is an error.
+UNDO = f.Bind(b"", b"_neonps_undo")
 
 
 class Session(Transport):
@@ -59,6 +61,7 @@ class Session(Transport):
         self._in_block = False  # between `enter_block` and `leave_block` of a transaction
         self._block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it
+        self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
@@ -247,7 +250,7 @@ class Session(Transport):
             raise e.ProgrammingError("the connection cannot be used in the middle of another call")
         yield Deadline(timeout)
         self._guarded = self._waiting = True
-        self.own = False
+        self.own = self.undo = False
         self.stake = ""
         try:
             return (yield from flow)
@@ -294,6 +297,8 @@ class Session(Transport):
                 yield from self.cancel_query()
             yield Deadline(_CANCEL_TIMEOUT)
             self.occupied = ""
+            if self.undo and self.machine.needs_sync:
+                yield from self.send(UNDO)
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"))
             yield from self.drain(collector)
@@ -333,7 +338,7 @@ class Session(Transport):
         self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
         name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
-        if query.params or binary or name:
+        if query.bound or binary or name:
             messages = (*extended(query, binary, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
@@ -364,7 +369,7 @@ class Session(Transport):
     def declare_cursor(self, name: str, query: Query, binary: bool) -> Flow[Result]:
         """Run a DECLARE, and ask in the same round trip which columns the cursor has; gives a result without rows."""
         if self.pipeline is not None:
-            yield from self.pipeline.sync()
+            raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = self.opening()
         self.stake = STATEMENT_AT_STAKE[False]
         collector = Collector(query.query)
@@ -444,15 +449,15 @@ class Session(Transport):
         yield Aside(self.canceller(self.machine.backend_pid, self.machine.secret_key), _CANCEL_TIMEOUT)
 
     def executemany(
-        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
-    ) -> Flow[list[Result] | int | None]:
+        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
+    ) -> Flow[list[Result] | Tally | None]:
         self._check_ready()
         if self.pipeline is not None:
-            yield from self.pipeline.executemany(query, params, returning=returning, binary=binary, deliver=deliver)
+            yield from self.pipeline.executemany(query, params, binary=binary, prepare=prepare, deliver=deliver)
             return None
         from .bulk import executemany
 
-        return (yield from executemany(self, query, params, returning=returning, binary=binary))
+        return (yield from executemany(self, query, params, returning=returning, binary=binary, prepare=prepare))
 
     def poll(self) -> Flow[None]:
         """Look whether something has arrived, without waiting for it."""
@@ -499,6 +504,11 @@ class Session(Transport):
     def command(self, *statements: bytes) -> Flow[None]:
         """Run statements of the driver's own."""
         self._check_ready()
+        if self.pipeline is not None:
+            for statement in statements:
+                yield from self.pipeline.command(statement)
+            yield from self.pipeline.sync()
+            return
         data = self.encode(*self._closing(), *series(statements), f.Sync())
         self._closed_now()
         yield from self._exchange(data, Collector())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from .. import errors as e
+from ..pq import ExecStatus
 from ..protocol import backend as b
 from ..protocol.collector import Collector
 from ..protocol.result import Result
@@ -13,23 +14,24 @@ from ..query import PostgresQuery
 from .requests import Flow
 from .session import Session
 
+_OCCUPIED = "a stream of rows"
+
 
 class RowStream:
     """A statement whose rows are under way. Its methods are flows.
 
     Attributes:
         finished: the server has said all that it has to say.
-        result: the outcome, without rows, once that is known.
     """
 
-    def __init__(self, session: Session, query: PostgresQuery, binary: bool) -> None:
+    def __init__(self, session: Session, query: PostgresQuery, binary: bool, status: ExecStatus) -> None:
         self._session = session
         self._query = query
         self._binary = binary
+        self._status = status
         self._collector = Collector(query.query)
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
-        self.result: Result | None = None
 
     def start(self) -> Flow[None]:
         """Send the statement and wait until it is known whether it returns rows.
@@ -40,7 +42,7 @@ class RowStream:
         """
         session = self._session
         self._opening = yield from session.start_stream(self._query, self._binary)
-        session.occupied = "a stream of rows"
+        session.occupied = _OCCUPIED
         try:
             while self._collector.fields is None and not self.finished:
                 yield from self._take((yield from session.next_event()))
@@ -48,7 +50,7 @@ class RowStream:
             session.occupied = ""
             raise
         if self._collector.fields is None:
-            raise e.ProgrammingError("the last operation didn't produce records")
+            raise e.ProgrammingError("the operation in stream() didn't produce a result")
 
     def next(self) -> Flow[Result | None]:
         """The rows that come next, as a result of their own; None after the last.
@@ -63,13 +65,16 @@ class RowStream:
                 if fields is None:
                     raise b.ProtocolError("the server has sent rows without saying what is in them")
                 rows = WireResult(fields)
+                rows.status = self._status
                 rows.append(event)
                 return rows
             yield from self._take(event)
         return None
 
     def stop(self) -> Flow[None]:
-        """Have the server stop to send what nobody wants."""
+        """Have the server stop to send what nobody wants, unless it was interrupted and has stopped already."""
+        if self._session.occupied != _OCCUPIED:
+            return
         yield from self._session.cancel_query()
         with suppress(e.QueryCanceled):
             while (yield from self.next()) is not None:
@@ -82,4 +87,3 @@ class RowStream:
             self.finished = True
             self._session.occupied = ""
             yield from self._session.finish(collector)
-            self.result = collector.results[-1]

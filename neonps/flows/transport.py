@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..abc import Params
 from ..isolation import TransactionCharacteristics
@@ -24,6 +24,13 @@ Deliver = Callable[["list[Result]"], None]
 Query = PostgresQuery
 
 
+class Tally(NamedTuple):
+    """The outcome of executemany when the results are not kept: the rows touched, and the last command tag."""
+
+    rowcount: int
+    command_tag: str
+
+
 class Transport:
     """A way to a database, opened by `neonps.flows.connect`. Its methods are flows.
 
@@ -34,6 +41,7 @@ class Transport:
         closed: it can no longer be used.
         broken: it can no longer be used, and not because `close` was called.
         prepared: the statements that are prepared.
+        error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
         on_notice, on_notify: what to call when a notice or a notification has arrived.
     """
 
@@ -51,13 +59,14 @@ class Transport:
         self.closed = False
         self.broken = False
         self.prepared = PreparedStatements()
+        self.error_message = ""
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
         self.on_notify: Callable[[NotificationResponse], None] = lambda event: None
 
     @property
     def transaction_status(self) -> TransactionStatus:
         """Whether a transaction is open, as far as the driver and the server know."""
-        raise NotImplementedError
+        return TransactionStatus.UNKNOWN
 
     def parameter_status(self, name: str) -> str | None:
         """The value of a setting that the server has reported; None if it has not."""
@@ -96,11 +105,11 @@ class Transport:
         raise NotImplementedError
 
     def executemany(
-        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, deliver: Deliver
-    ) -> Flow[list[Result] | int | None]:
+        self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
+    ) -> Flow[list[Result] | Tally | None]:
         """Run one statement with each of `params`; all or nothing unless a transaction is open.
 
-        Gives the results when `returning`, otherwise the number of rows touched; None as in `execute`.
+        Gives the results when `returning`, otherwise a tally; None as in `execute`.
         """
         raise NotImplementedError
 

@@ -45,4 +45,7 @@ def set_keepalive(sock: socket.socket, keepalive: KeepAlive) -> None:
     )
     for name, value in wanted:
         if value and hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            except OSError as error:
+                raise OSError(f"setsockopt({name}) failed: {error.strerror}") from None

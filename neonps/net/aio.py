@@ -157,8 +157,10 @@ class AsyncRunner:
         """Close the connection, if one is open."""
         stream, self._stream = self._stream, None
         if stream is not None and stream.transport is not None:
-            # Closing waits, for ever if need be, until all is sent; who has stopped to listen gets no more.
-            stream.transport.abort() if stream.error or stream.full else stream.transport.close()
+            # Closing waits, for ever if need be, until all is sent, and with TLS for the other side's farewell, for
+            # which an event loop that ends has no time. Who has stopped to listen gets no more.
+            waits = stream.transport.get_write_buffer_size() and not stream.error and not stream.full
+            stream.transport.close() if waits else stream.transport.abort()
 
     # One method per request
 

@@ -221,13 +221,14 @@ _FIELD_SIZE = 18
 class _Reader:
     """Reads the parts of one message body, and makes sure in the end that nothing is left."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, codec: str) -> None:
         self.body = body
         self.pos = 0
+        self._codec = codec
 
     def string(self) -> str:
         end = self.body.index(b"\0", self.pos)
-        value = self.body[self.pos : end].decode("utf-8", "replace")
+        value = self.body[self.pos : end].decode(self._codec, "replace")
         self.pos = end + 1
         return value
 
@@ -369,9 +370,13 @@ class BackendParser:
     """Takes bytes as they come from a server, in pieces of any size, and gives the messages in them.
 
     Consecutive DataRow messages come together, as one `DataRows`, without being copied or looked into.
+
+    Attributes:
+        codec: what text is decoded with: Python's name for the encoding of the client.
     """
 
     def __init__(self) -> None:
+        self.codec = "utf-8"
         self._data = b""
         self._pos = 0
         self._later: list[bytes] = []  # what came after _data, while the message in _data is not complete
@@ -412,7 +417,7 @@ class BackendParser:
             self._needed = stop - pos
             return None
         name, parse = _PARSERS[code]
-        reader = _Reader(data[pos + 5 : stop])
+        reader = _Reader(data[pos + 5 : stop], self.codec)
         try:
             message = parse(reader)
         except (StructError, ValueError, IndexError):

@@ -9,7 +9,7 @@ from ..errors import Error, error_from_fields
 from ..pq import ExecStatus
 from . import backend as b
 from .backend import BackendMessage
-from .result import FieldDescription, Result
+from .result import ErrorResult, FieldDescription, Result
 from .wireresult import WireResult
 
 _FATAL = frozenset({"FATAL", "PANIC"})
@@ -24,6 +24,7 @@ class Collector:
         fatal: the server ends the session after the error.
         copy: the CopyInResponse or CopyOutResponse that the last statement has answered, if it did.
         rowcount: how many rows the statements say they have touched, when results are not kept.
+        command_tag: that of the last statement, when results are not kept.
 
     Args:
         query: what was sent, so that an error can show where in it the mistake is; None if that is not known.
@@ -32,6 +33,7 @@ class Collector:
 
     def __init__(self, query: bytes | None = None, keep: bool = True) -> None:
         self.rowcount = 0
+        self.command_tag = ""
         self._keep = keep
         self.results: list[Result] = []
         self.error: Error | None = None
@@ -89,11 +91,13 @@ class Collector:
             self.results.append(result)
         else:
             self.rowcount += result.command_tuples or 0
+            self.command_tag = result.command_tag
 
     def _failed(self, event: b.ErrorResponse) -> None:
         if self.error is None:
             query = self._query.decode("utf-8", "replace") if self._query is not None else None
             self.error = error_from_fields(event.fields, query)
+            self.error.pgresult = ErrorResult(event.fields)
         self.fatal = event.fields.get("V", event.fields.get("S")) in _FATAL
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -63,11 +63,113 @@ class Result:
         """The raw rows from number `start` up to `stop`; a value is bytes, or None for NULL."""
         return iter(())
 
-    def get_value(self, row: int, column: int) -> bytes | None:
-        """The raw value at `row` and `column`, both counted from 0."""
-        for values in self.rows(row, row + 1):
-            return values[column]
-        raise IndexError(f"row {row} out of {self.ntuples}")
+    # The rest is what libpq offers, in the form that psycopg has it.
+
+    def get_value(self, row_number: int, column_number: int) -> bytes | None:
+        """The raw value at a row and a column, both counted from 0; None also where there is none."""
+        if not (0 <= column_number < self.nfields and 0 <= row_number < self.ntuples):
+            return None
+        return next(self.rows(row_number, row_number + 1))[column_number]
+
+    @property
+    def command_status(self) -> bytes | None:
+        """The command tag, as bytes."""
+        return self.command_tag.encode()
+
+    @property
+    def oid_value(self) -> int:
+        """Always 0: rows have no OID any more."""
+        return 0
+
+    @property
+    def nparams(self) -> int:
+        """Always 0: statements are not described."""
+        return 0
+
+    @property
+    def binary_tuples(self) -> int:
+        """1 if all columns are in binary format, else 0."""
+        return int(bool(self.fields) and all(field.format for field in self.fields or ()))
+
+    @property
+    def error_message(self) -> bytes:
+        """The error and its severity; b"" if there is none."""
+        return b""
+
+    def get_error_message(self, encoding: str = "utf-8") -> str:
+        """The error; "" if there is none."""
+        return ""
+
+    def error_field(self, fieldcode: int) -> bytes | None:
+        """A field of the error (see `neonps.pq.DiagnosticField`); None if there is none."""
+        return None
+
+    def fname(self, column_number: int) -> bytes | None:
+        """The name of a column; None where there is none."""
+        field = self._field(column_number)
+        return None if field is None else field.name.encode()
+
+    def ftype(self, column_number: int) -> int:
+        """The OID of the type of a column; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.type_oid
+
+    def fmod(self, column_number: int) -> int:
+        """The type modifier of a column; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.type_modifier
+
+    def fsize(self, column_number: int) -> int:
+        """The size of the type of a column, in bytes, negative if it varies; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.type_size
+
+    def fformat(self, column_number: int) -> int:
+        """The format of a column; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.format
+
+    def ftable(self, column_number: int) -> int:
+        """The OID of the table that a column comes from; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.table_oid
+
+    def ftablecol(self, column_number: int) -> int:
+        """The number of the column in that table, from 1; 0 where there is none."""
+        field = self._field(column_number)
+        return 0 if field is None else field.column_number
+
+    def _field(self, number: int) -> FieldDescription | None:
+        fields = self.fields or []
+        return fields[number] if 0 <= number < len(fields) else None
+
+    def clear(self) -> None:
+        """Does nothing: the garbage collector frees results."""
+
+
+class ErrorResult(Result):
+    """The outcome of a statement that has failed.
+
+    Args:
+        error_fields: what the server says, by field code (PostgreSQL docs 53.8).
+    """
+
+    __slots__ = ("_error_fields",)
+
+    def __init__(self, error_fields: Mapping[str, str]) -> None:
+        super().__init__(ExecStatus.FATAL_ERROR)
+        self._error_fields = error_fields
+
+    @property
+    def error_message(self) -> bytes:
+        return f"{self._error_fields.get('S', 'ERROR')}:  {self.get_error_message()}\n".encode()
+
+    def get_error_message(self, encoding: str = "utf-8") -> str:
+        return self._error_fields.get("M", "")
+
+    def error_field(self, fieldcode: int) -> bytes | None:
+        value = self._error_fields.get(chr(fieldcode))
+        return None if value is None else value.encode()
 
 
 class ListResult(Result):

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum, auto
 
+from ..encodings import codec_of_text
 from ..pq import TransactionStatus
 from . import backend as b
 from . import frontend as f
@@ -243,6 +244,8 @@ class StateMachine:
         if kind in ANY_TIME:
             if isinstance(message, b.ParameterStatus):
                 self.parameters[message.name] = message.value
+                if message.name == "client_encoding":
+                    self._parser.codec = codec_of_text(message.value)
             return message
         state = self.state
         following = TRANSITIONS[state].get(kind)

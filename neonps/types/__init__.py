@@ -3,9 +3,9 @@
 from importlib import import_module
 from typing import Any
 
-from ..typeinfo import TypeInfo
+from ..typeinfo import TypeInfo, TypesRegistry
 
-__all__ = ["TypeInfo"]
+__all__ = ["TypeInfo", "TypesRegistry"]
 
 #: The modules that are attributes here before anyone has imported them, as they are in psycopg.
 _MODULES = frozenset(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import errors as e
 from ..abc import Buffer, DumperKey
 from ..abc import Dumper as DumperProtocol
-from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
+from ..adapt import PyFormat, RecursiveLoader
 from ..adapters_map import adapters_of
 from ..pq import Format
 from ..typeinfo import TypeInfo
 from .array_text import MAX_DIMENSIONS, parse, quote
+from .parts import PartsDumper, PartsLoader
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
@@ -32,7 +33,7 @@ _LENGTH = Struct("!i")
 _NULL = _LENGTH.pack(-1)
 
 
-class ListDumper(RecursiveDumper):
+class ListDumper(PartsDumper):
     """Dumps `list` as the array of what its elements are dumped as, text.
 
     The elements must be of one class; integers become the type that holds the largest. Without elements, or
@@ -115,7 +116,7 @@ class ListDumper(RecursiveDumper):
     def dump(self, obj: list[Any]) -> Buffer | None:
         if self._element is None and self._sample(obj, PyFormat.TEXT) is not None:
             return self.upgrade(obj, PyFormat.TEXT).dump(obj)
-        return self._dump(obj)
+        return self._uncover(self._dump(obj))
 
     def _dump(self, obj: list[Any]) -> bytes:
         parts = []
@@ -124,7 +125,7 @@ class ListDumper(RecursiveDumper):
                 parts.append(self._dump(item))
             else:
                 value = None if item is None or self._element is None else self._element.dump(item)
-                parts.append(b"NULL" if value is None else quote(bytes(value), self.delimiter))
+                parts.append(b"NULL" if value is None else quote(self._cover(value), self.delimiter))
         return b"{" + self.delimiter.join(parts) + b"}"
 
 
@@ -158,7 +159,7 @@ class ListBinaryDumper(ListDumper):
         return b"".join(parts)
 
 
-class ArrayLoader(RecursiveLoader):
+class ArrayLoader(PartsLoader):
     """Loads arrays from text."""
 
     #: The type of the elements, and what stands between them; 0 looks both up among the types.
@@ -171,10 +172,10 @@ class ArrayLoader(RecursiveLoader):
         if not base_oid and (info := self._tx.adapters.types.get(oid)) is not None:
             base_oid = info.oid
             self.delimiter = info.delimiter.encode()
-        self._load = self._tx.get_loader(base_oid, self.format).load
+        self._load = self._part_loader(base_oid)
 
     def load(self, data: Buffer) -> list[Any]:
-        return parse(bytes(data), self.delimiter, self._load)
+        return parse(self._cover(data), self.delimiter, self._load)
 
 
 class ArrayBinaryLoader(RecursiveLoader):

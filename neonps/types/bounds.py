@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc import Dumper as DumperProtocol
 from ..abc import DumperKey
-from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
+from ..adapt import PyFormat
 from ..adapters_map import adapters_of
 from ..pq import Format
 from ..typeinfo import TypeInfo
 from .integer import INT8_OID, IntWrapper
+from .parts import PartsDumper, PartsLoader
 from .string import TEXT_OID, StrDumperUnknown
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
 
 
-class BoundsDumper(RecursiveDumper):
+class BoundsDumper(PartsDumper):
     """Finds the type of the bounds, and with it the type of the whole."""
 
     #: The type of the bounds; 0 finds it out.
@@ -72,10 +73,10 @@ class BoundsDumper(RecursiveDumper):
             return None
         dumper = self._bound or self._tx.get_dumper(bound, PyFormat.from_pq(self.format))
         value = dumper.dump(bound)
-        return None if value is None else bytes(value)
+        return None if value is None else self._cover(value)
 
 
-class BoundsLoader(RecursiveLoader):
+class BoundsLoader(PartsLoader):
     """Has the loader of the bounds."""
 
     #: The type of the bounds.
@@ -83,7 +84,7 @@ class BoundsLoader(RecursiveLoader):
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        self._load = self._tx.get_loader(self.subtype_oid, self.format).load
+        self._load = self._part_loader(self.subtype_oid)
 
 
 def register_loaders(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import errors as e
 from ..abc import Buffer
-from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
+from ..adapt import PyFormat, RecursiveLoader
 from ..adapters_map import adapters_of
 from ..pq import Format
 from ..row_loader import load_rows
 from ..typeinfo import TypeInfo
+from .parts import PartsDumper, PartsLoader
 from .record_text import format_record, parse_record
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class CompositeInfo(TypeInfo):
         return {"field_names": [name for name, _ in fields], "field_types": [oid for _, oid in fields]}
 
 
-class TupleDumper(RecursiveDumper):
+class TupleDumper(PartsDumper):
     """Dumps `tuple` as text; the type is for the server to find out."""
 
     def dump(self, obj: tuple[Any, ...]) -> Buffer | None:
@@ -80,8 +81,8 @@ class TupleDumper(RecursiveDumper):
         fields: list[bytes | None] = []
         for value in values:
             data = None if value is None else self._tx.get_dumper(value, PyFormat.TEXT).dump(value)
-            fields.append(None if data is None else bytes(data))
-        return format_record(fields)
+            fields.append(None if data is None else self._cover(data))
+        return self._uncover(format_record(fields))
 
 
 class CompositeDumper(TupleDumper):
@@ -115,16 +116,16 @@ class CompositeBinaryDumper(CompositeDumper):
         return b"".join(parts)
 
 
-class RecordLoader(RecursiveLoader):
+class RecordLoader(PartsLoader):
     """Loads records from text, which does not tell the types of the fields: tuples of `str`."""
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        self._load = self._tx.get_loader(0, Format.TEXT).load
+        self._load = self._part_loader(0)
 
     def load(self, data: Buffer) -> tuple[Any, ...]:
         load = self._load
-        return tuple([None if value is None else load(value) for value in parse_record(bytes(data))])
+        return tuple([None if value is None else load(value) for value in parse_record(self._cover(data))])
 
 
 class RecordBinaryLoader(RecursiveLoader):
@@ -142,7 +143,7 @@ class RecordBinaryLoader(RecursiveLoader):
         )
 
 
-class CompositeLoader(RecursiveLoader):
+class CompositeLoader(PartsLoader):
     """Loads values of a registered type from text."""
 
     info: CompositeInfo
@@ -150,10 +151,10 @@ class CompositeLoader(RecursiveLoader):
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        self._loads = [self._tx.get_loader(field, self.format).load for field in self.info.field_types]
+        self._loads = [self._part_loader(field) for field in self.info.field_types]
 
     def load(self, data: Buffer) -> Any:
-        fields = parse_record(bytes(data))
+        fields = parse_record(self._cover(data))
         if not fields and len(self._loads) == 1:
             fields = [None]
         return self._make(fields)

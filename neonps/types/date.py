@@ -95,7 +95,7 @@ class DateBinaryLoader(Loader):
 
 def date_style(connection: BaseConnection[Any] | None) -> str:
     """Return the DateStyle of a session, such as "ISO, MDY"; that is the default, if it does not say."""
-    return (connection and connection.info.parameter_status("DateStyle")) or "ISO, MDY"
+    return (connection and connection._transport.parameter_status("DateStyle")) or "ISO, MDY"
 
 
 def too_small(what: str, text: str | None = None) -> e.DataError:

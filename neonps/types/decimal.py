@@ -76,7 +76,7 @@ class IntNumericDumper(NumericDumper):
     """Dumps `int` as numeric, text. Unlike int, `Decimal` makes text of any number of digits."""
 
 
-class IntNumericBinaryDumper(NumericBinaryDumper):
+class IntNumericBinaryDumper(NumericBinaryDumper, IntNumericDumper):
     """Dumps `int` as numeric, binary."""
 
 

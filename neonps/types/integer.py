@@ -91,11 +91,11 @@ class OidDumper(IntegerDumper):
     oid = OID_OID
 
 
-class Int2BinaryDumper(Int2Dumper):
-    """Dumps integers as int2, binary."""
+class PackedDumper(IntegerDumper):
+    """Dumps integers in binary; its subclasses say as which type, and how."""
 
     format = Format.BINARY
-    _struct = INT2
+    _struct: Struct
 
     def dump(self, obj: Any) -> Buffer | None:
         try:
@@ -104,24 +104,27 @@ class Int2BinaryDumper(Int2Dumper):
             raise e.DataError(f"{type(self).__name__} cannot dump {_integer(obj)}: out of range") from None
 
 
-class Int4BinaryDumper(Int2BinaryDumper):
+class Int2BinaryDumper(PackedDumper, Int2Dumper):
+    """Dumps integers as int2, binary."""
+
+    _struct = INT2
+
+
+class Int4BinaryDumper(PackedDumper, Int4Dumper):
     """Dumps integers as int4, binary."""
 
-    oid = INT4_OID
     _struct = INT4
 
 
-class Int8BinaryDumper(Int2BinaryDumper):
+class Int8BinaryDumper(PackedDumper, Int8Dumper):
     """Dumps integers as int8, binary."""
 
-    oid = INT8_OID
     _struct = INT8
 
 
-class OidBinaryDumper(Int2BinaryDumper):
+class OidBinaryDumper(PackedDumper, OidDumper):
     """Dumps integers as oid, binary."""
 
-    oid = OID_OID
     _struct = OID
 
 

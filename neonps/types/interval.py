@@ -47,7 +47,7 @@ class TimedeltaDumper(Dumper):
         super().__init__(cls, context)
         style = "postgres"
         if self.connection is not None:
-            style = self.connection.info.parameter_status("IntervalStyle") or ""
+            style = self.connection._transport.parameter_status("IntervalStyle") or ""
         # The SQL standard lets the sign of the first field count for the others too. Signs and units on every
         # field mean the same in every style, so they are for a style that is not known as well.
         self._explicit = style in ("sql_standard", "")
@@ -75,7 +75,7 @@ class IntervalLoader(Loader):
         super().__init__(oid, context)
         self._style = "postgres"
         if self.connection is not None:
-            self._style = self.connection.info.parameter_status("IntervalStyle") or "postgres"
+            self._style = self.connection._transport.parameter_status("IntervalStyle") or "postgres"
 
     def load(self, data: Buffer) -> timedelta:
         text = str(data, "ascii")

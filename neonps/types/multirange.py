@@ -125,7 +125,8 @@ class MultirangeDumper(BoundsDumper):
 
     def dump(self, obj: Multirange[Any]) -> Buffer | None:
         dump = self._dump_bound
-        return format_multirange([format_range(dump(each.lower), dump(each.upper), each.bounds) for each in obj])
+        ranges = [format_range(dump(each.lower), dump(each.upper), each.bounds) for each in obj]
+        return self._uncover(format_multirange(ranges))
 
 
 class MultirangeBinaryDumper(MultirangeDumper):
@@ -145,7 +146,7 @@ class MultirangeLoader(BoundsLoader):
     """Loads multiranges from text."""
 
     def load(self, data: Buffer) -> Multirange[Any]:
-        return Multirange(map(make_range, parse_multirange(bytes(data), self._load)))
+        return Multirange(map(make_range, parse_multirange(self._cover(data), self._load)))
 
 
 class MultirangeBinaryLoader(MultirangeLoader):

@@ -105,7 +105,7 @@ class RangeDumper(BoundsDumper):
         return obj.upper if obj.lower is None else obj.lower
 
     def dump(self, obj: Range[Any]) -> Buffer | None:
-        return format_range(self._dump_bound(obj.lower), self._dump_bound(obj.upper), obj.bounds)
+        return self._uncover(format_range(self._dump_bound(obj.lower), self._dump_bound(obj.upper), obj.bounds))
 
 
 class RangeBinaryDumper(RangeDumper):
@@ -124,7 +124,7 @@ class RangeLoader(BoundsLoader):
     """Loads ranges from text."""
 
     def load(self, data: Buffer) -> Range[Any]:
-        return make_range(parse_range(bytes(data), self._load))
+        return make_range(parse_range(self._cover(data), self._load))
 
 
 class RangeBinaryLoader(RangeLoader):

@@ -110,8 +110,18 @@ class Range(Generic[T]):
         return hash(self._items())
 
     def __lt__(self, other: object) -> bool:
-        if not isinstance(other, Range):
-            return NotImplemented
+        return self._is_before(other) if isinstance(other, Range) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self == other or self._is_before(other) if isinstance(other, Range) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return other._is_before(self) if isinstance(other, Range) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self == other or other._is_before(self) if isinstance(other, Range) else NotImplemented
+
+    def _is_before(self, other: Range[Any]) -> bool:
         for ours, theirs in zip(self._items(), other._items(), strict=True):
             if ours == theirs:
                 continue
@@ -119,15 +129,6 @@ class Range(Generic[T]):
                 return ours is None
             return bool(ours < theirs)
         return False
-
-    def __le__(self, other: object) -> bool:
-        return self == other or self < other
-
-    def __gt__(self, other: object) -> bool:
-        return other < self if isinstance(other, Range) else NotImplemented
-
-    def __ge__(self, other: object) -> bool:
-        return self == other or self > other
 
 
 class Int4Range(Range[int]):

@@ -119,7 +119,7 @@ class BytesDumper(Dumper):
     def quote(self, obj: Buffer) -> Buffer:
         value = bytes(self.dump(obj) or b"")
         connection = self.connection
-        if connection and connection.info.parameter_status("standard_conforming_strings") == "on":
+        if connection and connection._transport.parameter_status("standard_conforming_strings") == "on":
             return b"'" + value + b"'"
         return quote_literal(value)
 

@@ -41,7 +41,7 @@ class UUIDLoader(Loader):
             raise e.DataError(f"can't parse uuid {text!r}: {ex}") from None
 
 
-class UUIDBinaryLoader(Loader):
+class UUIDBinaryLoader(UUIDLoader):
     """Loads uuid from binary."""
 
     format = Format.BINARY

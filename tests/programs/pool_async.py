@@ -135,9 +135,7 @@ async def broken():
             print(pids & {one.info.backend_pid, two.info.backend_pid})
             print(await (await two.execute("SELECT 1")).fetchone())
         print(pool.get_stats()["connections_lost"])
-    async with AsyncConnectionPool(
-        URL, min_size=1, max_size=1, check=AsyncConnectionPool.check_connection
-    ) as pool:
+    async with AsyncConnectionPool(URL, min_size=1, max_size=1, check=AsyncConnectionPool.check_connection) as pool:
         async with pool.connection() as conn:
             pid = conn.info.backend_pid
         await kill(pid)

@@ -165,9 +165,7 @@ def broken():
             pids = {one.info.backend_pid, two.info.backend_pid}
         print(pool.get_stats()["connections_lost"])
 
-    with ConnectionPool(
-        URL, min_size=1, max_size=1, open=True, check=ConnectionPool.check_connection
-    ) as pool:
+    with ConnectionPool(URL, min_size=1, max_size=1, open=True, check=ConnectionPool.check_connection) as pool:
         with pool.connection() as conn:
             pid = conn.info.backend_pid
         kill(pid)

@@ -8,7 +8,7 @@ import warnings
 import sqlalchemy as sa
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import exc, func, inspect, select, text
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import selectinload
 from sqlalchemy_models import URL, Author, Base, Book, Club, Color, Everything, everything, show
 

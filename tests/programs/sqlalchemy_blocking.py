@@ -55,9 +55,13 @@ def orm():
 
         for author in session.scalars(select(Author).options(selectinload(Author.books)).order_by(Author.name)):
             print(author.name, [(book.title, book.price) for book in author.books], [c.name for c in author.clubs])
-        query = select(Book).options(joinedload(Book.author)).where(Book.price > decimal.Decimal("5")).order_by(Book.price)
+        query = (
+            select(Book).options(joinedload(Book.author)).where(Book.price > decimal.Decimal("5")).order_by(Book.price)
+        )
         print([(book.title, book.author.name) for book in session.scalars(query)])
-        totals = select(Author.name, func.sum(Book.price), func.count()).join(Book).group_by(Author.name).order_by("name")
+        totals = (
+            select(Author.name, func.sum(Book.price), func.count()).join(Book).group_by(Author.name).order_by("name")
+        )
         print(session.execute(totals).all())
         other = aliased(Book)
         exists = select(Author.name).where(select(other.id).where(other.author_id == Author.id).exists())
@@ -145,7 +149,9 @@ def types():
             sa.cast(Everything.price, sa.String),
             sa.literal(None),
         ]
-        row = session.execute(select(*queries).where(Everything.color == Color.DARK_GREEN).order_by(Everything.big)).first()
+        row = session.execute(
+            select(*queries).where(Everything.color == Color.DARK_GREEN).order_by(Everything.big)
+        ).first()
         for value in row:
             print(" ", repr(value))
         session.add(everything(1))

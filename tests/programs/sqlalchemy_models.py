@@ -72,7 +72,9 @@ class Author(Base):
     id: Mapped[int] = mapped_column(Identity(start=10), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
     born: Mapped[datetime.date | None]
-    books: Mapped[list["Book"]] = relationship(back_populates="author", cascade="all, delete-orphan", order_by="Book.id")
+    books: Mapped[list["Book"]] = relationship(
+        back_populates="author", cascade="all, delete-orphan", order_by="Book.id"
+    )
     clubs: Mapped[list["Club"]] = relationship(secondary=membership, order_by="Club.name")
 
 
