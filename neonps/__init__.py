@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import sql as sql
 from .base_connection import BaseConnection
+from .capabilities import Capabilities, capabilities
 from .client_cursor import AsyncClientCursor, ClientCursor
 from .column import Column
 from .connection import Connection, connect
@@ -48,6 +49,7 @@ from .raw_cursor import AsyncRawCursor, AsyncRawServerCursor, RawCursor, RawServ
 from .server_cursor import AsyncServerCursor, ServerCursor
 from .transaction import AsyncTransaction, Rollback, Transaction
 from .version import __version__
+from .xid import Xid
 
 if TYPE_CHECKING:
     from .base_query_function import FullResults
@@ -127,6 +129,7 @@ __all__ = [
     "AsyncTransaction",
     "BaseConnection",
     "Binary",
+    "Capabilities",
     "ClientCursor",
     "Column",
     "Connection",
@@ -159,10 +162,12 @@ __all__ = [
     "TimestampFromTicks",
     "Transaction",
     "Warning",
+    "Xid",
     "__version__",
     "adapters",
     "apilevel",
     "async_neon",
+    "capabilities",
     "connect",
     "install_as_psycopg",
     "neon",

@@ -169,7 +169,14 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         self._transport.error_message = f"{severity}{error}\n"
 
     def _run(self, flow: Flow[Any]) -> Any:
-        """Run a flow as one call of the user; on an `AsyncConnection` what is returned has to be awaited."""
+        """Run a flow as one call of the user, for which other threads or tasks wait.
+
+        On an `AsyncConnection` what is returned has to be awaited.
+        """
+        raise NotImplementedError
+
+    def _run_locked(self, flow: Flow[Any]) -> Any:
+        """As `_run`, for whoever holds the lock."""
         raise NotImplementedError
 
     def _check_open(self) -> None:

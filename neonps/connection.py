@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -16,6 +15,7 @@ from .flows.connect import open_transport
 from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel
+from .lock import ConnectionLock
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
@@ -55,7 +55,7 @@ class Connection(BaseConnection[Row]):
 
     def __init__(self, transport: Transport, runner: BlockingRunner, row_factory: BaseRowFactory[Row]) -> None:
         super().__init__(transport, runner, row_factory)
-        self.lock = threading.RLock()
+        self.lock = ConnectionLock()
         self.cursor_factory = Cursor
         self.server_cursor_factory = ServerCursor
 
@@ -108,16 +108,18 @@ class Connection(BaseConnection[Row]):
         return connection
 
     def _run(self, flow: Flow[T]) -> T:
-        """Run a flow as one call of the user; other threads wait until it is done."""
         with self.lock:
-            guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
-            try:
-                result = self._runner.run(guarded)
-            except e.Error as error:
-                self._note(error)
-                raise error.with_traceback(None) from None
-            self._transport.error_message = ""
-            return result
+            return self._run_locked(flow)
+
+    def _run_locked(self, flow: Flow[T]) -> T:
+        guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
+        try:
+            result = self._runner.run(guarded)
+        except e.Error as error:
+            self._note(error)
+            raise error.with_traceback(None) from None
+        self._transport.error_message = ""
+        return result
 
     def __enter__(self: _Self) -> _Self:
         return self
@@ -159,11 +161,15 @@ class Connection(BaseConnection[Row]):
         if pool is not None and getattr(pool, "close_returns", False):
             pool.putconn(self)
             return
-        with self.lock:
-            try:
-                self._runner.run(self._transport.close())
-            finally:
-                self._runner.close()
+        if not self.lock.acquire(blocking=False):  # another thread is waiting for the server, and would for long
+            self._transport.closed = True
+            self._runner.hang_up()
+            return
+        try:
+            self._runner.run(self._transport.close())
+        finally:
+            self._runner.close()
+            self.lock.release()
 
     # Cursors
 

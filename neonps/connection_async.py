@@ -16,6 +16,7 @@ from .flows.connect import open_transport
 from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel
+from .lock import AsyncConnectionLock
 from .net.aio import AsyncRunner
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
@@ -57,7 +58,7 @@ class AsyncConnection(BaseConnection[Row]):
 
     def __init__(self, transport: Transport, runner: AsyncRunner, row_factory: BaseRowFactory[Row]) -> None:
         super().__init__(transport, runner, row_factory)
-        self.lock = asyncio.Lock()
+        self.lock = AsyncConnectionLock()
         self.cursor_factory = AsyncCursor
         self.server_cursor_factory = AsyncServerCursor
 
@@ -86,16 +87,20 @@ class AsyncConnection(BaseConnection[Row]):
         return connection
 
     async def _run(self, flow: Flow[T]) -> T:
-        """Run a flow as one call of the user; other tasks wait until it is done."""
+        if self.lock.mine:
+            await asyncio.sleep(0)  # a stream that was left in the middle is closed by a task of its own
         async with self.lock:
-            guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
-            try:
-                result = await self._runner.run(guarded)
-            except e.Error as error:
-                self._note(error)
-                raise error.with_traceback(None) from None
-            self._transport.error_message = ""
-            return result
+            return await self._run_locked(flow)
+
+    async def _run_locked(self, flow: Flow[T]) -> T:
+        guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
+        try:
+            result = await self._runner.run(guarded)
+        except e.Error as error:
+            self._note(error)
+            raise error.with_traceback(None) from None
+        self._transport.error_message = ""
+        return result
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,6 +141,10 @@ class AsyncConnection(BaseConnection[Row]):
         pool = getattr(self, "_pool", None)
         if pool is not None and getattr(pool, "close_returns", False):
             await pool.putconn(self)
+            return
+        if self.lock.locked() and not self.lock.mine:  # another task is waiting for the server, and would for long
+            self._transport.closed = True
+            self._runner.close()
             return
         async with self.lock:
             try:

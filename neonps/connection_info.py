@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timezone, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import errors as e
 from .conninfo import SECRET_KEYWORDS

@@ -259,7 +259,7 @@ class LibpqWriter(Writer):
         stream = self.cursor._copy_stream
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
-        self.cursor._connection._run(stream.write(data))
+        self.cursor._connection._run_locked(stream.write(data))
 
 
 class FileWriter(Writer):
@@ -297,7 +297,7 @@ class AsyncLibpqWriter(AsyncWriter):
         stream = self.cursor._copy_stream
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
-        await self.cursor._connection._run(stream.write(data))
+        await self.cursor._connection._run_locked(stream.write(data))
 
 
 class Copy(BaseCopy):
@@ -331,15 +331,23 @@ class Copy(BaseCopy):
         return self._cursor
 
     def __enter__(self) -> Copy:
-        self._cursor._connection._run(self._start_flow())
+        lock = self._cursor._connection.lock
+        lock.acquire()
+        try:
+            self._cursor._connection._run_locked(self._start_flow())
+        except BaseException:
+            lock.release()
+            raise
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        if self._cursor._connection.closed and exc_val is not None:
-            return
-        self.finish(exc_val)
+        try:
+            if exc_val is None or not self._cursor._connection.closed:
+                self.finish(exc_val)
+        finally:
+            self._cursor._connection.lock.release()
 
     def finish(self, exc: BaseException | None = None) -> None:
         """End the COPY; leaving the block does it.
@@ -356,7 +364,7 @@ class Copy(BaseCopy):
                     self.writer.write(data)
                 self.writer.finish(exc)
         finally:
-            self._cursor._connection._run(self._finish_flow(exc))
+            self._cursor._connection._run_locked(self._finish_flow(exc))
             self._cursor._copy_stream = None
 
     def write(self, buffer: Buffer | str) -> None:
@@ -380,7 +388,7 @@ class Copy(BaseCopy):
 
     def read(self) -> bytes:
         """The next piece of the data, a row at a time as the server sends it; b"" after the last."""
-        return self._cursor._connection._run(self._read_flow())
+        return self._cursor._connection._run_locked(self._read_flow())
 
     def __iter__(self) -> Iterator[bytes]:
         while data := self.read():
@@ -388,7 +396,7 @@ class Copy(BaseCopy):
 
     def read_row(self) -> tuple[Any, ...] | None:
         """The next row as Python objects, str unless `set_types()` was called; None after the last."""
-        return self._cursor._connection._run(self._read_row_flow())
+        return self._cursor._connection._run_locked(self._read_row_flow())
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows as `read_row()` gives them."""
@@ -418,15 +426,23 @@ class AsyncCopy(BaseCopy):
         return self._cursor
 
     async def __aenter__(self) -> AsyncCopy:
-        await self._cursor._connection._run(self._start_flow())
+        lock = self._cursor._connection.lock
+        await lock.acquire()
+        try:
+            await self._cursor._connection._run_locked(self._start_flow())
+        except BaseException:
+            lock.release()
+            raise
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        if self._cursor._connection.closed and exc_val is not None:
-            return
-        await self.finish(exc_val)
+        try:
+            if exc_val is None or not self._cursor._connection.closed:
+                await self.finish(exc_val)
+        finally:
+            self._cursor._connection.lock.release()
 
     async def finish(self, exc: BaseException | None = None) -> None:
         """As `Copy.finish()`."""
@@ -436,7 +452,7 @@ class AsyncCopy(BaseCopy):
                     await self.writer.write(data)
                 await self.writer.finish(exc)
         finally:
-            await self._cursor._connection._run(self._finish_flow(exc))
+            await self._cursor._connection._run_locked(self._finish_flow(exc))
             self._cursor._copy_stream = None
 
     async def write(self, buffer: Buffer | str) -> None:
@@ -451,7 +467,7 @@ class AsyncCopy(BaseCopy):
 
     async def read(self) -> bytes:
         """As `Copy.read()`."""
-        return await self._cursor._connection._run(self._read_flow())
+        return await self._cursor._connection._run_locked(self._read_flow())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while data := await self.read():
@@ -459,7 +475,7 @@ class AsyncCopy(BaseCopy):
 
     async def read_row(self) -> tuple[Any, ...] | None:
         """As `Copy.read_row()`."""
-        return await self._cursor._connection._run(self._read_row_flow())
+        return await self._cursor._connection._run_locked(self._read_row_flow())
 
     async def rows(self) -> AsyncIterator[tuple[Any, ...]]:
         """As `Copy.rows()`."""

@@ -111,16 +111,17 @@ class Cursor(BaseCursor[Row]):
             Error: as `execute`.
         """
         connection = self._connection
-        stream = connection._run(self._stream_start_flow(query, params, binary, size))
-        if stream is None:
-            yield from self
-            return
-        try:
-            while (rows := connection._run(self._stream_next_flow(stream))) is not None:
-                yield from rows
-        finally:
-            if not stream.finished and not connection.closed:
-                connection._run(stream.stop())
+        with connection.lock:
+            stream = connection._run_locked(self._stream_start_flow(query, params, binary, size))
+            if stream is not None:
+                try:
+                    while (rows := connection._run_locked(self._stream_next_flow(stream))) is not None:
+                        yield from rows
+                finally:
+                    if not stream.finished and not connection.closed:
+                        connection._run_locked(stream.stop())
+                return
+        yield from self
 
     def copy(self, statement: Query, params: Params | None = None, *, writer: Writer | None = None) -> Copy:
         """Begin a COPY ... FROM STDIN or COPY ... TO STDOUT, to be used as `with cursor.copy(…) as copy:`.

@@ -71,18 +71,19 @@ class AsyncCursor(BaseCursor[Row]):
     ) -> AsyncIterator[Row]:
         """As `Cursor.stream()`."""
         connection = self._connection
-        stream = await connection._run(self._stream_start_flow(query, params, binary, size))
-        if stream is None:
-            async for row in self:
-                yield row
-            return
-        try:
-            while (rows := await connection._run(self._stream_next_flow(stream))) is not None:
-                for row in rows:
-                    yield row
-        finally:
-            if not stream.finished and not connection.closed:
-                await connection._run(stream.stop())
+        async with connection.lock:
+            stream = await connection._run_locked(self._stream_start_flow(query, params, binary, size))
+            if stream is not None:
+                try:
+                    while (rows := await connection._run_locked(self._stream_next_flow(stream))) is not None:
+                        for row in rows:
+                            yield row
+                finally:
+                    if not stream.finished and not connection.closed:
+                        await connection._run_locked(stream.stop())
+                return
+        async for row in self:
+            yield row
 
     def copy(self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None) -> AsyncCopy:
         """As `Cursor.copy()`, for `async with`."""

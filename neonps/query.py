@@ -19,6 +19,7 @@ from .tokens import parameters
 if TYPE_CHECKING:
     from .abc import Buffer, Params, Query, QueryNoTemplate
     from .transformer import Transformer
+    from .typeinfo import TypesRegistry
 
 # A statement that is longer, or has more parameters, was probably made for this one time: keeping it in the
 # cache would push out others.
@@ -185,6 +186,11 @@ class PostgresQuery:
     @property
     def bound(self) -> Sequence[Buffer | None]:
         return self.params or ()
+
+    @property
+    def known_types(self) -> TypesRegistry:
+        """The types that are known where the parameters are dumped."""
+        return self._transformer.adapters.types
 
     @property
     def _codec(self) -> str:

@@ -15,6 +15,7 @@ from .escaping import quote_identifier
 from .flows.requests import Flow
 from .pq import Format
 from .protocol import frontend as f
+from .protocol.result import Result
 from .query import RawQuery
 from .rows import BaseRowFactory, Row
 
@@ -112,9 +113,10 @@ class BaseServerCursor(BaseCursor[Row]):
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ")
-        self._take(result)
+        self._take([result])
         rows = self._fetch(None)
         self._position = position
+        self._rowcount = -1
         return rows
 
     def _next_page_flow(self) -> Flow[None]:
@@ -136,16 +138,11 @@ class BaseServerCursor(BaseCursor[Row]):
             self._position = value
         self._page.clear()
 
-    def _run_query(self, command: bytes) -> Flow[list[Any]]:
-        transport = self._connection._transport
+    def _run_query(self, command: bytes) -> Flow[Result]:
+        session = self._connection._transport.session("a server-side cursor")
         query = RawQuery(self._transformer)
         query.convert(command + quote_identifier(self._name.encode()))
-        yield from transport.sync_pipeline()
-        results: list[Any] = []
-        outcome = yield from transport.execute(query, binary=self._binary, deliver=results.extend)
-        if outcome is None:
-            yield from transport.receive_pending()
-        return results if outcome is None else outcome
+        return (yield from session.use_cursor(query, self._binary))
 
     def _pop_from_page(self) -> Row:
         self._position += 1

@@ -84,6 +84,25 @@ def test_types_of_a_column_may_differ_in_text(cursor: Any) -> None:
     assert found == ["1", "x", None, "1.5", "2.50", "2020-01-02", "t", "1000000000000", "{1,2}"]
 
 
+@pytest.mark.parametrize("options", ["", BINARY])
+def test_row_of_any_iterable(cursor: Any, options: str) -> None:
+    with cursor.copy(IN + options) as copy:
+        copy.set_types(TYPES)
+        copy.write_row(value for value in (1, "x"))
+        copy.write_row(iter([2, None]))
+        copy.write_row({3: 0, "z": 0}.keys())
+    assert contents(cursor) == [(1, "x"), (2, None), (3, "z")]
+
+
+def test_table_without_columns(conn: Any, cursor: Any) -> None:
+    conn.execute("create temp table nothing ()")
+    with cursor.copy("copy nothing from stdin") as copy:
+        copy.write_row(())
+    for options in ("", BINARY):
+        with cursor.copy("copy nothing to stdout" + options) as copy:
+            assert list(copy.rows()) == [()]
+
+
 def test_types_given_by_oid_and_name(filled: Any) -> None:
     for types in ([23, 25], ["int4", "text"], ["integer", 25]):
         with filled.copy(OUT) as copy:

@@ -1233,7 +1233,6 @@ def test_subclass(peer: Peer, conn: Any) -> None:
         ("cursor", ["Cursor"]),
         ("cursor_async", ["AsyncCursor"]),
         ("client_cursor", ["ClientCursor", "AsyncClientCursor", "ClientCursorMixin"]),
-        ("server_cursor", ["ServerCursor"]),
         ("raw_cursor", ["RawCursor", "AsyncRawCursor", "RawServerCursor", "AsyncRawServerCursor"]),
         ("copy", ["Copy", "AsyncCopy", "Writer", "AsyncWriter", "LibpqWriter", "AsyncLibpqWriter", "FileWriter"]),
     ],

@@ -7,13 +7,13 @@ sent as one batch. A statement that only reads runs at once, in a read-only tran
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from .. import errors as e
 from ..abc import Params
 from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..percent import encode
-from ..postgres import types
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import ProtocolError
 from ..protocol.http import HttpConnection, Response
@@ -21,6 +21,7 @@ from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
 from ..settings import Settings
 from ..tokens import first_words
+from ..typeinfo import TypesRegistry
 from .connect import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
 from .transport import Deliver, Query, Tally, Transport
@@ -242,7 +243,7 @@ class HttpTransport(Transport):
         params = [None if value is None else bytes(value).decode() for value in query.bound]
         if len(params) > 65535:
             raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
-        return Statement(query.typed_query(_type_name), params)
+        return Statement(query.typed_query(partial(_type_name, query.known_types)), params)
 
     def session(self, feature: str) -> NoReturn:
         raise e.NotSupportedError(
@@ -400,8 +401,8 @@ def _deliver_nothing(kept: list[_Kept]) -> None:
         each.deliver([])
 
 
-def _type_name(oid: int) -> str | None:
-    """The name of a built-in type, to cast a parameter to; None when it is not known."""
+def _type_name(types: TypesRegistry, oid: int) -> str | None:
+    """The name of a type that is known, to cast a parameter to; None when it is not."""
     info = types.get(oid)
     if info is None:
         return None

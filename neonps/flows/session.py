@@ -379,6 +379,19 @@ class Session(Transport):
         result.fields = collector.fields
         return result
 
+    def use_cursor(self, query: Query, binary: bool) -> Flow[Result]:
+        """Run a FETCH or a MOVE, which is no reason to begin a transaction."""
+        self._check_ready()
+        if self.pipeline is not None:
+            raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
+        opening, self.prefix = self.prefix, []
+        self.stake = STATEMENT_AT_STAKE[False]
+        collector = Collector(query.query)
+        data = self.encode(*self._closing(), *series(opening), *extended(query, binary), f.Sync())
+        self._closed_now()
+        yield from self._exchange(data, collector)
+        return collector.results[len(opening)]
+
     def wait_for_notifies(self) -> Flow[None]:
         """Wait until the server says something of its own accord; `on_notify` is told of notifications."""
         self._check_ready()
@@ -392,7 +405,7 @@ class Session(Transport):
 
     @property
     def pipeline_status(self) -> PipelineStatus:
-        if self.pipeline is None:
+        if self.pipeline is None or self.closed:
             return PipelineStatus.OFF
         return PipelineStatus.ABORTED if self.pipeline.aborted else PipelineStatus.ON
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from .. import errors as e
 from ..pq import ExecStatus
 from ..protocol import backend as b
@@ -76,9 +74,12 @@ class RowStream:
         if self._session.occupied != _OCCUPIED:
             return
         yield from self._session.cancel_query()
-        with suppress(e.QueryCanceled):
+        try:
             while (yield from self.next()) is not None:
                 pass
+        except e.Error as error:
+            if error.sqlstate is None:  # not one of the statement, of which nobody wants to hear any more
+                raise
 
     def _take(self, event: b.BackendMessage) -> Flow[None]:
         collector = self._collector

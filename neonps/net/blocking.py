@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..flows.requests import (
@@ -77,6 +78,14 @@ class BlockingRunner:
         self._ended = False
         if sock is not None:
             sock.close()
+
+    def hang_up(self) -> None:
+        """End the connection while another thread is waiting for it, which then finds that it has ended."""
+        sock = self._socket
+        if sock is not None:
+            with suppress(OSError):  # it has ended already
+                # The plain socket below TLS: its farewell would have to wait for that thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     # One method per request
 

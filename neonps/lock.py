@@ -1,0 +1,82 @@
+"""What makes calls on a connection wait for each other, in threads and in tasks.
+
+A call holds the lock from its beginning to its end; a COPY and a stream of rows hold it over several calls, which need not be
+made by the thread or the task that has begun. Whoever holds it already gets it at once: what is wrong with a call in the
+middle of another one is for the transport to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+
+class ConnectionLock:
+    """The lock of a `Connection`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._depth = 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Wait for the lock; with `blocking=False` only look whether it can be had. Returns whether it is held now."""
+        me = threading.get_ident()
+        if self._owner != me:
+            if not self._lock.acquire(blocking):
+                return False
+            self._owner = me
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; any thread may do that."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = None
+            self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+
+class AsyncConnectionLock:
+    """The lock of an `AsyncConnection`."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._owner: asyncio.Task[Any] | None = None
+        self._depth = 0
+
+    @property
+    def mine(self) -> bool:
+        """Whether this task holds the lock."""
+        return self._owner is not None and self._owner is asyncio.current_task()
+
+    def locked(self) -> bool:
+        """Whether any task holds the lock."""
+        return self._lock.locked()
+
+    async def acquire(self) -> None:
+        """Wait for the lock."""
+        if not self.mine:
+            await self._lock.acquire()
+            self._owner = asyncio.current_task()
+        self._depth += 1
+
+    def release(self) -> None:
+        """Give the lock back; any task may do that."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = None
+            self._lock.release()
+
+    async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *error: object) -> None:
+        self.release()
