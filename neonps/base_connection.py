@@ -14,7 +14,7 @@ from .connection_info import ConnectionInfo
 from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel, TransactionCharacteristics
-from .notify import Notify
+from .notify import Notifications, Notify, NotifyHandler, call_each
 from .pgconn import PGconn
 from .pq import Format, PipelineStatus, TransactionStatus
 from .protocol.backend import NotificationResponse
@@ -34,7 +34,6 @@ logger = logging.getLogger("neonps")
 
 
 NoticeHandler = Callable[["Diagnostic"], None]
-NotifyHandler = Callable[[Notify], None]
 
 #: A statement of a batch: alone, or with its parameters.
 BatchItem = Union[Query, "tuple[Query, Params | None]"]
@@ -75,12 +74,11 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         self._adapters = AdaptersMap(adapters)
         self._blocks: list[BaseTransaction] = []
         self._notice_handlers: list[NoticeHandler] = []
-        self._notify_handlers: list[NotifyHandler] = []
-        self._notifications: list[Notify] = []
+        self._notifications = Notifications()
         self.row_factory = row_factory
         # Not methods of the connection: it would be in a cycle, and only the garbage collector would ever close it.
         transport.on_notice = partial(_take_notice, self._notice_handlers)
-        transport.on_notify = partial(_take_notify, self._notify_handlers, self._notifications)
+        transport.on_notify = partial(_take_notify, self._notifications)
 
     def _configure(
         self, autocommit: bool, prepare_threshold: int | None, cursor_factory: Any, context: AdaptContext | None
@@ -351,9 +349,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
                     yield from session.wait_for_notifies()
             except DeadlinePassed:
                 pass  # then there are none
-        came = list(self._notifications)
-        self._notifications.clear()
-        return came
+        return self._notifications.given_out()
 
     def add_notice_handler(self, callback: NoticeHandler) -> None:
         """Have `callback` called with a `Diagnostic` for each notice of the server."""
@@ -365,11 +361,11 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     def add_notify_handler(self, callback: NotifyHandler) -> None:
         """Have `callback` called with a `Notify` for each notification that arrives."""
-        self._notify_handlers.append(callback)
+        self._notifications.handlers.append(callback)
 
     def remove_notify_handler(self, callback: NotifyHandler) -> None:
         """No longer call `callback` for notifications."""
-        self._notify_handlers.remove(callback)
+        self._notifications.handlers.remove(callback)
 
 
 def _statement_and_params(item: BatchItem) -> tuple[Query, Params | None]:
@@ -385,21 +381,8 @@ def _take_notice(handlers: Sequence[NoticeHandler], fields: dict[str, str]) -> N
         return
     from .diagnostic import Diagnostic
 
-    _call_each(handlers, Diagnostic(fields))
+    call_each(handlers, Diagnostic(fields))
 
 
-def _take_notify(handlers: Sequence[NotifyHandler], notifications: list[Notify], event: NotificationResponse) -> None:
-    notification = Notify(event.channel, event.payload, event.pid)
-    if handlers:
-        _call_each(handlers, notification)
-    else:
-        notifications.append(notification)
-
-
-def _call_each(handlers: Sequence[Callable[[T], None]], argument: T) -> None:
-    """Call the user's handlers; what they raise must not reach into the middle of a statement."""
-    for handler in handlers:
-        try:
-            handler(argument)
-        except Exception:
-            logger.exception("error in the handler %r", handler)
+def _take_notify(notifications: Notifications, event: NotificationResponse) -> None:
+    notifications.take(Notify(event.channel, event.payload, event.pid))

@@ -137,7 +137,6 @@ class BaseCursor(Generic[Row]):
 
     def nextset(self) -> bool | None:
         """Go to the next result of several; None if there is none."""
-        self._check_closed()
         if self._number + 1 >= len(self._results):
             return None
         self._select(self._number + 1)
@@ -258,7 +257,8 @@ class BaseCursor(Generic[Row]):
         """The next `count` rows, or all that are left; fewer if there are not so many."""
         result = self._fetchable()
         stop = result.ntuples if count is None else min(self._position + count, result.ntuples)
-        assert self._make_row is not None
+        if self._make_row is None:  # the row factory has failed
+            raise e.InterfaceError("the cursor doesn't have a result")
         if self._adapters_seen != self._adapters.changes:  # a loader was registered since the result came
             self._transformer = Transformer(self)
             self._transformer.set_fields(result.fields or ())

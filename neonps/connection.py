@@ -242,10 +242,14 @@ class Connection(BaseConnection[Row]):
             OperationalError: the connection is lost.
         """
         wait = NotifyWait(timeout, stop_after)
-        while wait.goes_on:
-            came = self._run(self._notifies_flow(wait.remaining()))
-            wait.take(came)
-            yield from came
+        self._notifications.wait()
+        try:
+            while wait.goes_on:
+                came = self._run(self._notifies_flow(wait.remaining()))
+                wait.take(came)
+                yield from came
+        finally:
+            self._notifications.waiting = False
 
     def wait(self, flow: Flow[T], interval: float | None = None) -> T:
         """Run a flow on the connection (see `neonps.flows`), and give what it returns.

@@ -198,11 +198,15 @@ class AsyncConnection(BaseConnection[Row]):
     async def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> AsyncIterator[Notify]:
         """As `Connection.notifies()`."""
         wait = NotifyWait(timeout, stop_after)
-        while wait.goes_on:
-            came = await self._run(self._notifies_flow(wait.remaining()))
-            wait.take(came)
-            for notification in came:
-                yield notification
+        self._notifications.wait()
+        try:
+            while wait.goes_on:
+                came = await self._run(self._notifies_flow(wait.remaining()))
+                wait.take(came)
+                for notification in came:
+                    yield notification
+        finally:
+            self._notifications.waiting = False
 
     async def wait(self, flow: Flow[T], interval: float | None = None) -> T:
         """As `Connection.wait()`."""

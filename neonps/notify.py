@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+logger = logging.getLogger("neonps")
+
+T = TypeVar("T")
 
 
 class Notify(NamedTuple):
@@ -14,6 +20,56 @@ class Notify(NamedTuple):
     payload: str
     #: The process ID of the session that has sent it.
     pid: int
+
+
+NotifyHandler = Callable[[Notify], None]
+
+
+class Notifications:
+    """What becomes of notifications: handlers get them, or they are kept for `Connection.notifies()`.
+
+    Attributes:
+        handlers: the functions that get each notification.
+        waiting: `notifies()` is under way, and gets them too.
+    """
+
+    def __init__(self) -> None:
+        self.handlers: list[NotifyHandler] = []
+        self.waiting = False
+        self._kept: list[Notify] = []
+
+    def take(self, notification: Notify) -> None:
+        """Take a notification that has arrived."""
+        if self.waiting or not self.handlers:
+            self._kept.append(notification)
+        call_each(self.handlers, notification)
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def given_out(self) -> list[Notify]:
+        """Those that were kept, which are kept no longer."""
+        kept, self._kept = self._kept, []
+        return kept
+
+    def wait(self) -> None:
+        """Keep them from now on, for `notifies()`."""
+        self.waiting = True
+        if self.handlers:
+            warnings.warn(
+                "using 'notifies()' together with notifies handlers: both get what arrives while the generator runs",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+def call_each(handlers: Sequence[Callable[[T], None]], argument: T) -> None:
+    """Call the user's handlers; what they raise must not reach into the middle of a statement."""
+    for handler in handlers:
+        try:
+            handler(argument)
+        except Exception:
+            logger.exception("error in the handler %r", handler)
 
 
 class NotifyWait:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from . import errors as e
 from .connection_info import ConnectionInfo
+from .escaping import quote_identifier, quote_literal
 from .flows.transport import Transport
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
 
 if TYPE_CHECKING:
     from .net.aio import AsyncRunner
     from .net.blocking import BlockingRunner
+    from .protocol.result import Result
     from .settings import Settings
 
 
@@ -49,6 +53,58 @@ class PGconn:
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} [{self.status.name}] at 0x{id(self):x}>"
 
+    def _check_open(self) -> None:
+        """Raise if the connection is closed; what never came into being still says where it was to lead."""
+        if self._transport.closed and self._runner is not None:
+            raise e.OperationalError("the connection is closed")
+
+    def exec_(self, command: bytes) -> Result:
+        """Run statements as they are, and give the last result; an error is a result too. Not on an `AsyncConnection`."""
+        return self._run_plainly(command, None)
+
+    def exec_params(self, command: bytes, param_values: Sequence[bytes | None]) -> Result:
+        """As `exec_()`, for one statement with `$1`, `$2`, … and the values of these in text format."""
+        return self._run_plainly(command, param_values)
+
+    def _run_plainly(self, command: bytes, values: Sequence[bytes | None] | None) -> Result:
+        from .net.blocking import BlockingRunner
+
+        if self._transport.closed:
+            raise e.OperationalError("the connection is closed")
+        if not isinstance(self._runner, BlockingRunner):
+            raise e.NotSupportedError("this would block the event loop; use the methods of the connection")
+        session = self._transport.session("a statement without a cursor")
+        return self._runner.run(session.guard(session.run_plainly(command, values), self._settings.timeout))
+
+    def encrypt_password(self, passwd: bytes, user: bytes, algorithm: bytes | None = None) -> bytes:
+        """A password as the server stores it, so that it need not travel in clear text.
+
+        Args:
+            passwd: the password, in UTF-8.
+            user: whose password it is.
+            algorithm: b"scram-sha-256", which is the default, or b"md5".
+        """
+        import hashlib
+
+        if algorithm == b"md5":
+            return b"md5" + hashlib.md5(passwd + user, usedforsecurity=False).hexdigest().encode()
+        if algorithm not in (None, b"scram-sha-256"):
+            raise e.NotSupportedError(f"unrecognized password encryption algorithm {algorithm!r}")
+        from .protocol.scram import stored_password
+
+        return stored_password(passwd.decode()).encode()
+
+    def change_password(self, user: bytes, passwd: bytes) -> None:
+        """Change the password of a user without sending it in clear text.
+
+        Raises:
+            OperationalError: the server has refused it.
+        """
+        literal = quote_literal(self.encrypt_password(passwd, user))
+        result = self.exec_(b"ALTER USER " + quote_identifier(user) + b" PASSWORD " + literal)
+        if message := result.get_error_message():
+            raise e.OperationalError(message)
+
     def finish(self) -> None:
         """Close the connection at once; prefer its `close()`, which takes its leave of the server."""
         self._transport.closed = True
@@ -73,6 +129,7 @@ class PGconn:
     @property
     def socket(self) -> int:
         """The file descriptor of the socket."""
+        self._check_open()
         return -1 if self._runner is None else self._runner.fileno()
 
     @property
@@ -112,11 +169,13 @@ class PGconn:
     @property
     def db(self) -> bytes:
         """The name of the database."""
+        self._check_open()
         return self._settings.dbname.encode()
 
     @property
     def user(self) -> bytes:
         """The name of the user."""
+        self._check_open()
         return self._settings.user.encode()
 
     @property
@@ -127,6 +186,7 @@ class PGconn:
     @property
     def host(self) -> bytes:
         """The host of the database."""
+        self._check_open()
         return self._settings.host.encode()
 
     @property
@@ -137,6 +197,7 @@ class PGconn:
     @property
     def port(self) -> bytes:
         """The port of the database."""
+        self._check_open()
         return str(self._settings.port).encode()
 
     @property
@@ -153,6 +214,11 @@ class PGconn:
     def needs_password(self) -> bool:
         """Whether there was no password to log in with, and one was wanted."""
         return self._needs_password
+
+    @property
+    def used_gssapi(self) -> bool:
+        """False: GSSAPI is not supported."""
+        return False
 
     @property
     def used_password(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from . import errors as e
 from . import pq
 from .adapters_map import adapters_of
+from .encodings import client_codec
 from .formats import PyFormat
 from .row_loader import load_rows
 
@@ -82,6 +83,11 @@ class Transformer:
     def connection(self) -> BaseConnection[Any] | None:
         """The connection of the context, if it has one."""
         return self._connection
+
+    @property
+    def encoding(self) -> str:
+        """Python's name of the encoding of the client."""
+        return client_codec(self._connection)
 
     # Python to Postgres
 

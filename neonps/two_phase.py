@@ -40,7 +40,6 @@ class TwoPhaseCommit:
         """
         from .xid import Xid
 
-        self._check_open()
         return Xid.from_parts(format_id, gtrid, bqual)
 
     def _check_open(self) -> None:

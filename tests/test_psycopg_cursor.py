@@ -664,6 +664,15 @@ def test_executemany_returning_in_a_pipeline(peer: Peer, table: Any) -> None:
     assert cursor.rowcount == 3
 
 
+def test_executemany_without_rows_in_a_pipeline(peer: Peer, table: Any) -> None:
+    with table.pipeline():
+        cursor = table.cursor()
+        cursor.executemany("insert into items values (%s)", [(1,), (2,)], returning=True)
+        with pytest.raises(peer.module.ProgrammingError, match=r"didn't produce records .command status: INSERT 0 1"):
+            cursor.fetchone()
+    assert [each.statusmessage for each in cursor.results()] == ["INSERT 0 1", "INSERT 0 1"]
+
+
 def test_executemany_error_in_a_pipeline(peer: Peer, table: Any) -> None:
     with pytest.raises(peer.module.errors.UniqueViolation):
         with table.pipeline():

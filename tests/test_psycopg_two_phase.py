@@ -260,7 +260,7 @@ def test_prepare_outside(peer: Peer) -> None:
 @pytest.mark.parametrize("way", ["tpc_commit", "tpc_rollback"])
 def test_finishing_outside_without_an_xid(peer: Peer, way: str) -> None:
     conn = peer.connect()
-    with pytest.raises(peer.module.ProgrammingError, match="without xid must .*be called inside a two-phase"):
+    with pytest.raises(peer.module.ProgrammingError, match=r"without xid must .*be called inside a two-phase"):
         getattr(conn, way)()
 
 
@@ -268,7 +268,7 @@ def test_finishing_outside_without_an_xid(peer: Peer, way: str) -> None:
 def test_finishing_inside_with_an_xid(peer: Peer, way: str) -> None:
     conn = peer.connect()
     conn.tpc_begin("mine")
-    with pytest.raises(peer.module.ProgrammingError, match="with xid must .*be called outside a two-phase"):
+    with pytest.raises(peer.module.ProgrammingError, match=r"with xid must .*be called outside a two-phase"):
         getattr(conn, way)("mine")
     conn.tpc_rollback()
 

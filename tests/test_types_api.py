@@ -49,7 +49,7 @@ FUNCTIONS = [pair for pair in pairs(inspect.isfunction) if pair.values[0].__name
 ADAPTERS = [
     pair
     for pair in CLASSES
-    if issubclass(pair.values[0], (psycopg.adapt.Dumper, psycopg.adapt.Loader))  # type: ignore[arg-type]
+    if issubclass(pair.values[0], (psycopg.adapt.Dumper, psycopg.adapt.Loader))
 ]
 
 
@@ -247,7 +247,7 @@ def test_range(peer: Peer) -> None:
     with pytest.raises(TypeError):
         assert value < 5
 
-    class Mine(Range):  # type: ignore[misc,valid-type]
+    class Mine(Range):
         def __init__(self, low: int) -> None:
             super().__init__(low, low, "[]")
 

@@ -20,7 +20,7 @@ def drivers(dsn: str, url: str) -> Iterator[Drivers]:
 
 
 FORMATS = pytest.mark.parametrize("format", ["text", "binary"])
-TYPED = pytest.mark.parametrize("typed", [False, True], ids=["untyped", "typed"])
+WITH_TYPES = pytest.mark.parametrize("typed", [False, True], ids=["untyped", "typed"])
 
 
 def copied_out(driver: Driver, query: str, params: list[Any], types: list[str] | None) -> Any:
@@ -30,7 +30,7 @@ def copied_out(driver: Driver, query: str, params: list[Any], types: list[str] |
         return list(copy.rows())
 
 
-@TYPED
+@WITH_TYPES
 @FORMATS
 @pytest.mark.parametrize("type", TEXTS)
 def test_out(drivers: Drivers, type: str, format: str, typed: bool) -> None:

@@ -27,7 +27,8 @@ SETUP = """
 TEARDOWN = """
     set client_min_messages to error;
     drop schema "Own s" cascade;
-    drop type own_color, own_item, own_pair, own_single, own_domain, own_text, own_item_domain, own_range, own_vector cascade
+    drop type own_color, own_item, own_pair, own_single, own_domain, own_text, own_item_domain, own_range, own_vector
+    cascade;
 """
 
 
@@ -203,21 +204,18 @@ def test_copy_out(drivers: Drivers, type: str, format: str, typed: bool) -> None
 
 
 def copied_out(driver: Driver, column: str, text: str, format: str, typed: bool) -> Any:
+    oid = type_oid(driver, column)
     query = f"copy (select %s::text::{column.replace('%', '%%')}, null) to stdout (format {format})"
     with driver.connection.cursor().copy(query, [text]) as copy:
         if typed:
-            name = column.partition(".")[2].replace('"', "") if column.startswith('"') else column
-            array = name.endswith("[]")
-            info = driver.submodule("types").TypeInfo.fetch(peer_of(driver), column.removesuffix("[]"))
-            copy.set_types([info.array_oid if array else info.oid, "text"])
+            copy.set_types([oid, "text"])
         return list(copy.rows())
 
 
-def peer_of(driver: Driver) -> Any:
-    """Another connection, to look something up while the first is busy."""
-    if not hasattr(driver, "other"):
-        driver.other = driver.connect(autocommit=True)  # type: ignore[attr-defined]
-    return driver.other
+def type_oid(driver: Driver, column: str) -> int:
+    info = driver.submodule("types").TypeInfo.fetch(driver.connection, column)
+    oid: int = info.oid
+    return oid
 
 
 @pytest.mark.parametrize("typed", [False, True])
@@ -234,10 +232,10 @@ def copied_in(driver: Driver, column: str, values: dict[str, Any], format: str, 
     cursor.execute("drop table if exists own_copied")
     cursor.execute(f"create temp table own_copied (x {column})".encode())
     value = values[driver.name]
-    info = driver.submodule("types").TypeInfo.fetch(peer_of(driver), column.removesuffix("[]"))
+    oid = type_oid(driver, column)
     with cursor.copy(f"copy own_copied from stdin (format {format})") as copy:
         if typed:
-            copy.set_types([info.array_oid if column.endswith("[]") else info.oid])
+            copy.set_types([oid])
         copy.write_row([[value, None] if column.endswith("[]") else value])
         copy.write_row([None])
     return cursor.execute("select x::text from own_copied", prepare=False).fetchall()

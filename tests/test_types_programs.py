@@ -69,7 +69,7 @@ def test_xml(peer: Peer, conn: Any) -> None:
 
 
 def test_empty_strings_become_null(peer: Peer, conn: Any) -> None:
-    class NullStrDumper(peer.submodule("types.string").StrDumper):  # type: ignore[misc]
+    class NullStrDumper(peer.submodule("types.string").StrDumper):
         def dump(self, obj: str) -> Any:
             if not obj or obj.isspace():
                 return None
@@ -92,7 +92,7 @@ def test_infinite_dates(peer: Peer, conn: Any) -> None:
     datetime = peer.submodule("types.datetime")
     date = dt.date
 
-    class InfDateDumper(datetime.DateDumper):  # type: ignore[misc]
+    class InfDateDumper(datetime.DateDumper):
         def dump(self, obj: Any) -> Any:
             if obj == date.max:
                 return b"infinity"
@@ -101,7 +101,7 @@ def test_infinite_dates(peer: Peer, conn: Any) -> None:
             else:
                 return super().dump(obj)
 
-    class InfDateLoader(datetime.DateLoader):  # type: ignore[misc]
+    class InfDateLoader(datetime.DateLoader):
         def load(self, data: Any) -> Any:
             if data == b"infinity":
                 return date.max
@@ -129,11 +129,11 @@ def test_infinite_dates(peer: Peer, conn: Any) -> None:
 def test_binary_adapters(peer: Peer, conn: Any) -> None:
     numeric, pq = peer.submodule("types.numeric"), peer.submodule("pq")
 
-    class PlusOneLoader(numeric.Int4BinaryLoader):  # type: ignore[misc]
+    class PlusOneLoader(numeric.Int4BinaryLoader):
         def load(self, data: Any) -> int:
             return int(super().load(data)) + 1
 
-    class MinusOneDumper(numeric.Int4BinaryDumper):  # type: ignore[misc]
+    class MinusOneDumper(numeric.Int4BinaryDumper):
         def dump(self, obj: Any) -> Any:
             return super().dump(obj - 1)
 
@@ -149,7 +149,7 @@ def test_binary_adapters(peer: Peer, conn: Any) -> None:
 def test_a_dumper_for_a_class_that_is_not_imported(peer: Peer, conn: Any) -> None:
     string = peer.submodule("types.string")
 
-    class CardDumper(string.StrDumper):  # type: ignore[misc]
+    class CardDumper(string.StrDumper):
         def dump(self, obj: Any) -> Any:
             return super().dump(f"{obj.suit}/{obj.value}")
 
@@ -315,7 +315,7 @@ def test_type_of_one_s_own(peer: Peer, conn: Any) -> None:
     info.register(conn)
     assert conn.execute(query).fetchone() == ("b c", ["a", None, "b c"])
 
-    class MyTypeLoader(Loader):  # type: ignore[misc,valid-type]
+    class MyTypeLoader(Loader):
         def load(self, data: Any) -> Any:
             return ("mine", bytes(data))
 
@@ -374,7 +374,7 @@ def test_composite_of_other_objects(peer: Peer, conn: Any, binary: bool) -> None
     card = Card(suit="hearts", value=8)
     assert cur.execute(query, {"card": card, "cards": [card]}).fetchone() == (9, "hearts", card, [card])
     assert info.python_type is Card
-    assert conn.execute("select %s", [Card(suit=None, value=None)]).fetchone()  # type: ignore[arg-type]
+    assert conn.execute("select %s", [Card(suit=None, value=None)]).fetchone()
 
 
 def test_composite_that_a_table_defines(peer: Peer, conn: Any) -> None:
@@ -577,7 +577,7 @@ def test_django(peer: Peer) -> None:
     ranges = peer.submodule("types.range")
     tsrange, tstzrange = postgres.types["tsrange"].oid, postgres.types["tstzrange"].oid
 
-    class BaseTzLoader(TimestamptzLoader):  # type: ignore[misc,valid-type]
+    class BaseTzLoader(TimestamptzLoader):
         timezone: Any = None
 
         def load(self, data: Any) -> Any:
@@ -589,7 +589,7 @@ def test_django(peer: Peer) -> None:
 
         context.adapters.register_loader("timestamptz", SpecificTzLoader)
 
-    class OtherRangeDumper(ranges.RangeDumper):  # type: ignore[misc]
+    class OtherRangeDumper(ranges.RangeDumper):
         def upgrade(self, obj: Any, format: Any) -> Any:
             dumper = super().upgrade(obj, format)
             if dumper is not self and dumper.oid == tsrange:
@@ -651,7 +651,7 @@ def test_sqlalchemy(peer: Peer) -> None:
     with pytest.raises(peer.module.ProgrammingError, match="cannot adapt type 'dict'"):
         peer.connect().execute("select %s", [{"a": "b"}])
 
-    class OtherRange(ranges.Range):  # type: ignore[misc]
+    class OtherRange(ranges.Range):
         pass
 
     value = conn.execute("select %s::int4range", [OtherRange(1, 5, "[]")]).fetchone()[0]

@@ -62,11 +62,11 @@ class MyBytes(bytes):
     pass
 
 
-class MyList(list):  # type: ignore[type-arg]
+class MyList(list):
     pass
 
 
-class MyTuple(tuple):  # type: ignore[type-arg]
+class MyTuple(tuple):
     pass
 
 

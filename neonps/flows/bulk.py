@@ -30,7 +30,7 @@ def executemany(
     """
     own = session.undo = session.autocommit and session.transaction_status is TransactionStatus.IDLE
     opening = session.opening()
-    collector = Collector(query.query, keep=returning)
+    collector = Collector(query.query, keep=returning, codec=session.machine.codec)
     session.stake = STATEMENT_AT_STAKE[own]
     names: set[bytes] = set()
     try:

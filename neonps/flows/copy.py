@@ -36,7 +36,7 @@ class CopyStream:
     def __init__(self, session: Session, query: bytes) -> None:
         self._session = session
         self._query = query
-        self._collector = Collector(query)
+        self._collector = Collector(query, codec=session.machine.codec)
         self._formats: Sequence[int] = ()
         self.reading = False
         self.binary = False

@@ -35,13 +35,13 @@ class _Entry:
     """A statement whose answer is due.
 
     Args:
-        query: the text of the statement.
+        collector: takes what answers it.
         deliver: takes its results.
         failed: called with its error.
     """
 
-    def __init__(self, query: bytes | None, deliver: Deliver, failed: Callable[[e.Error], None]) -> None:
-        self.collector = Collector(query)
+    def __init__(self, collector: Collector, deliver: Deliver, failed: Callable[[e.Error], None]) -> None:
+        self.collector = collector
         self.deliver = deliver
         self.failed = failed
 
@@ -82,22 +82,29 @@ class Pipeline:
             deliver([])
 
         messages = extended(query, binary, name, known)
-        yield from self._add(opening, messages, _Entry(query.query, deliver, failed))
+        yield from self._add(opening, messages, _Entry(Collector(query.query, codec=session.machine.codec), deliver, failed))
         session.prepared.trim()
 
     def executemany(
         self, query: PostgresQuery, params: Iterable[Params], *, binary: bool, prepare: bool, deliver: Deliver
-    ) -> Flow[None]:
-        """Send a statement with each of `params`; `deliver` is called with all results as they come."""
+    ) -> Flow[int]:
+        """Send a statement with each of `params`; `deliver` is called with all results as they come.
+
+        Returns:
+            how often it was sent.
+        """
         results: list[Result] = []
 
         def arrived(more: list[Result]) -> None:
             results.extend(more)
             deliver(list(results))
 
+        count = 0
         for each in params:
             query.dump(each)
             yield from self.execute(query, binary=binary, deliver=arrived, prepare=prepare)
+            count += 1
+        return count
 
     def command(self, statement: bytes) -> Flow[None]:
         """Send a statement of the driver's own."""
@@ -211,4 +218,4 @@ class Pipeline:
 
 def _own_entry() -> _Entry:
     """The entry of a statement of the driver's own."""
-    return _Entry(None, lambda results: None, lambda error: None)
+    return _Entry(Collector(), lambda results: None, lambda error: None)

@@ -342,7 +342,7 @@ class Session(Transport):
             messages = (*extended(query, binary, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
-        collector = Collector(query.query)
+        collector = Collector(query.query, codec=self.machine.codec)
         try:
             yield from self._exchange(self.encode_opened(*messages), collector)
         except BaseException as error:
@@ -351,6 +351,23 @@ class Session(Transport):
         collector.drop(opening)
         self.prepared.succeeded(query, name, collector.results)
         return collector.results
+
+    def run_plainly(self, query: bytes, params: Sequence[bytes | None] | None = None) -> Flow[Result]:
+        """Run a statement as it is, in no transaction of the driver's, and give what it brings, an error included."""
+        self._check_ready()
+        yield from self.sync_pipeline()
+        collector = Collector(query, codec=self.machine.codec)
+        messages: tuple[FrontendMessage, ...] = (f.Query(query),)
+        if params is not None:
+            portal = (f.Bind(b"", b"", params), f.DescribePortal(b""), f.Execute(b""))
+            messages = (f.Parse(b"", query), *portal, f.Sync())
+        try:
+            yield from self._exchange(self.encode(*messages), collector)
+        except e.Error as error:
+            if isinstance(error.pgresult, Result):
+                return error.pgresult
+            raise
+        return collector.results[-1]
 
     def start_stream(self, query: Query, binary: bool) -> Flow[int]:
         """Send a statement whose answers are to be read by the caller; gives the number of results before its own."""
@@ -372,7 +389,7 @@ class Session(Transport):
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = self.opening()
         self.stake = STATEMENT_AT_STAKE[False]
-        collector = Collector(query.query)
+        collector = Collector(query.query, codec=self.machine.codec)
         messages = (*extended(query, binary), f.DescribePortal(name.encode()), f.Sync())
         yield from self._exchange(self.encode_opened(*messages), collector)
         result = collector.results[len(opening)]
@@ -386,7 +403,7 @@ class Session(Transport):
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening, self.prefix = self.prefix, []
         self.stake = STATEMENT_AT_STAKE[False]
-        collector = Collector(query.query)
+        collector = Collector(query.query, codec=self.machine.codec)
         data = self.encode(*self._closing(), *series(opening), *extended(query, binary), f.Sync())
         self._closed_now()
         yield from self._exchange(data, collector)
@@ -466,7 +483,13 @@ class Session(Transport):
     ) -> Flow[list[Result] | Tally | None]:
         self._check_ready()
         if self.pipeline is not None:
-            yield from self.pipeline.executemany(query, params, binary=binary, prepare=prepare, deliver=deliver)
+            count = yield from self.pipeline.executemany(
+                query, params, binary=binary, prepare=prepare, deliver=deliver
+            )
+            if not count:
+                return [] if returning else Tally(0, "")
+            if returning:
+                yield from self.pipeline.receive()
             return None
         from .bulk import executemany
 
@@ -544,18 +567,21 @@ class Session(Transport):
     def rollback(self) -> Flow[None]:
         if self.closed:
             return
-        yield from self._end_pipeline_for_rollback()
-        if self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
-            return
-        yield from self.command(_ROLLBACK)
+        error = yield from self._end_pipeline()
+        if not self._drop_prefix() and self.transaction_status is not TransactionStatus.IDLE:
+            yield from self.command(_ROLLBACK)
+        if error is not None:
+            raise error
 
-    def _end_pipeline_for_rollback(self) -> Flow[None]:
-        """Get the answers of a pipeline out of the way; what has failed in it is undone anyway."""
+    def _end_pipeline(self) -> Flow[e.Error | None]:
+        """Get the answers of a pipeline out of the way, before all of it is undone; gives the error, if there was one."""
         try:
             yield from self.sync_pipeline()
-        except e.Error:
+        except e.Error as error:
             if self.closed:
                 raise
+            return error
+        return None
 
     def _drop_prefix(self) -> bool:
         """Forget a transaction of which the server has not heard yet; whether there was one."""
@@ -592,8 +618,9 @@ class Session(Transport):
                 raise
             return
         name = _identifier(savepoint)
+        error = None
         if rollback:
-            yield from self._end_pipeline_for_rollback()
+            error = yield from self._end_pipeline()
         elif self.pipeline is not None:
             try:
                 yield from self.pipeline.sync()
@@ -606,6 +633,8 @@ class Session(Transport):
             return
         undo = [b"ROLLBACK TO SAVEPOINT " + name] if rollback else []
         yield from self.command(*undo, b"RELEASE SAVEPOINT " + name)
+        if error is not None:
+            raise error
 
     def cancel(self, timeout: float) -> Flow[None]:
         assert self.canceller is not None

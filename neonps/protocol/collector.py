@@ -29,9 +29,10 @@ class Collector:
     Args:
         query: what was sent, so that an error can show where in it the mistake is; None if that is not known.
         keep: keep the results; otherwise they are only counted.
+        codec: what the query is encoded in.
     """
 
-    def __init__(self, query: bytes | None = None, keep: bool = True) -> None:
+    def __init__(self, query: bytes | None = None, keep: bool = True, codec: str = "utf-8") -> None:
         self.rowcount = 0
         self.command_tag = ""
         self._keep = keep
@@ -40,6 +41,7 @@ class Collector:
         self.fatal = False
         self.copy: b.CopyInResponse | b.CopyOutResponse | None = None
         self._query = query
+        self._codec = codec
         self._rows: WireResult | None = None
 
     @property
@@ -95,7 +97,7 @@ class Collector:
 
     def _failed(self, event: b.ErrorResponse) -> None:
         if self.error is None:
-            query = self._query.decode("utf-8", "replace") if self._query is not None else None
+            query = self._query.decode(self._codec, "replace") if self._query is not None else None
             self.error = error_from_fields(event.fields, query)
             self.error.pgresult = ErrorResult(event.fields)
         self.fatal = event.fields.get("V", event.fields.get("S")) in _FATAL

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scramp import ScramClient, ScramException
+from base64 import b64encode
+
+from scramp import ScramClient, ScramException, ScramMechanism
 
 from .backend import ProtocolError
 
@@ -76,3 +78,10 @@ class Scram:
                 "the server could not prove that it knows the password (wrong SCRAM signature): it may be an impostor"
             ) from None
         self.verified = True
+
+
+def stored_password(password: str) -> str:
+    """A password as Postgres stores it (`pg_authid.rolpassword`), with a new salt."""
+    salt, stored_key, server_key, iterations = ScramMechanism(MECHANISM).make_auth_info(password)
+    parts = [b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"{MECHANISM}${iterations}:{parts[0]}${parts[1]}:{parts[2]}"

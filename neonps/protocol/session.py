@@ -227,6 +227,11 @@ class StateMachine:
         self._parser.feed(data)
 
     @property
+    def codec(self) -> str:
+        """Python's name for the encoding of what is sent and received."""
+        return self._parser.codec
+
+    @property
     def needs_sync(self) -> bool:
         """Whether extended-query messages were sent, and no Sync after them."""
         return self._skipping or (bool(self._due) and self._due[-1] in EXTENDED)
