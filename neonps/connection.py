@@ -302,12 +302,10 @@ class Connection(BaseConnection[Row]):
             OperationalError: the connection is lost; the message says what became of the transaction.
             Error: what the server has answered; nothing has taken effect.
         """
-        self._check_open()
         self._run(self._commit_flow())
 
     def rollback(self) -> None:
         """Undo what was done since the transaction began. Raises what `commit()` raises."""
-        self._check_open()
         self._run(self._rollback_flow())
 
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Transaction:

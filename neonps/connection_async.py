@@ -89,8 +89,11 @@ class AsyncConnection(BaseConnection[Row]):
     async def _run(self, flow: Flow[T]) -> T:
         if self.lock.mine:
             await asyncio.sleep(0)  # a stream that was left in the middle is closed by a task of its own
-        async with self.lock:
+        await self.lock.acquire(again=not self._transport.in_call)
+        try:
             return await self._run_locked(flow)
+        finally:
+            self.lock.release()
 
     async def _run_locked(self, flow: Flow[T]) -> T:
         guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
@@ -125,7 +128,7 @@ class AsyncConnection(BaseConnection[Row]):
             return
         shown = repr(self)
         transport.closed = True
-        self._runner.discard()
+        self._runner.close()
         # A session was left to the garbage collector, with its transaction; a pool may do that.
         if transport.name != "http" and not hasattr(self, "_pool"):
             warnings.warn(
@@ -144,7 +147,7 @@ class AsyncConnection(BaseConnection[Row]):
             return
         if self.lock.locked() and not self.lock.mine:  # another task is waiting for the server, and would for long
             self._transport.closed = True
-            self._runner.close()
+            self._runner.hang_up()
             return
         async with self.lock:
             try:
@@ -233,12 +236,10 @@ class AsyncConnection(BaseConnection[Row]):
 
     async def commit(self) -> None:
         """As `Connection.commit()`."""
-        self._check_open()
         await self._run(self._commit_flow())
 
     async def rollback(self) -> None:
         """As `Connection.rollback()`."""
-        self._check_open()
         await self._run(self._rollback_flow())
 
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> AsyncTransaction:
@@ -266,7 +267,9 @@ class AsyncConnection(BaseConnection[Row]):
             self._set_deferrable(value)
 
     def _assign(self, attribute: str, value: Any) -> NoReturn:
-        raise AttributeError(f"{attribute!r} is read-only on async connections: please use await .set_{attribute}()")
+        raise AttributeError(
+            f"the {attribute!r} property is read-only on async connections: please use 'await .set_{attribute}()' instead"
+        )
 
     # Two-phase commit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from struct import Struct
 from struct import error as StructError
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from . import errors as e
 from .abc import Buffer
+from .escaping import shield_for
 from .flows.copy import CopyStream
 from .flows.requests import Flow
 from .formats import PyFormat
@@ -65,6 +66,9 @@ class BaseCopy:
             self._stream = CopyStream(transport.session("COPY"), statement)
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
+        shield = shield_for(cursor._connection)
+        self._cover = bytes if shield is None else shield.cover
+        self._uncover = bytes if shield is None else shield.uncover
         self._typed = False
         self._columns: int | None = None  # how many there are, once that was said
         self._unsent: list[Buffer] = []
@@ -123,7 +127,8 @@ class BaseCopy:
         self._raw = True
         return data
 
-    def _row_data(self, row: Sequence[Any]) -> bytes:
+    def _row_data(self, row: Iterable[Any]) -> bytes:
+        row = row if isinstance(row, (tuple, list)) else tuple(row)
         if self._columns is not None and len(row) != self._columns:
             raise e.DataError(f"expected {self._columns} values in row, got {len(row)}")
         return self._binary_row(row) if self._binary else self._text_row(row)
@@ -151,8 +156,8 @@ class BaseCopy:
 
     def _text_row(self, row: Sequence[Any]) -> bytes:
         values = self._transformer.dump_sequence(row, [PyFormat.TEXT] * len(row))
-        line = [rb"\N" if v is None else _escape(lambda m: _ESCAPES[m[0]], bytes(v)) for v in values]
-        return b"\t".join(line) + b"\n"
+        line = [rb"\N" if v is None else _escape(lambda m: _ESCAPES[m[0]], self._cover(v)) for v in values]
+        return self._uncover(b"\t".join(line) + b"\n")
 
     def _binary_row(self, row: Sequence[Any]) -> bytes:
         values = self._transformer.dump_sequence(row, [PyFormat.BINARY] * len(row))
@@ -185,7 +190,8 @@ class BaseCopy:
                 return None
             values = _parse_binary(data)
         else:
-            values = [_parse_text(field) for field in data.removesuffix(b"\n").split(b"\t")]
+            fields = self._cover(data).removesuffix(b"\n").split(b"\t")
+            values = [None if field == rb"\N" else self._uncover(_parse_text(field)) for field in fields]
         if not self._typed:
             self._transformer.set_loader_types([0] * len(values), Format(self._binary))
             self._typed = True
@@ -205,10 +211,8 @@ class BaseCopy:
                 self._cursor._take([result])
 
 
-def _parse_text(field: bytes) -> bytes | None:
-    """The value of a field in text format; None for NULL."""
-    if field == rb"\N":
-        return None
+def _parse_text(field: bytes) -> bytes:
+    """The value of a field in text format that is not NULL."""
     return _unescape(lambda m: _UNESCAPES.get(m[1], m[1]), field) if b"\\" in field else field
 
 
@@ -376,7 +380,7 @@ class Copy(BaseCopy):
         if data := self._collect(self._raw_data(buffer)):
             self.writer.write(data)
 
-    def write_row(self, row: Sequence[Any]) -> None:
+    def write_row(self, row: Iterable[Any]) -> None:
         """Send a row, given as Python objects. In binary format they must have the types of the columns exactly.
 
         Raises:
@@ -460,7 +464,7 @@ class AsyncCopy(BaseCopy):
         if data := self._collect(self._raw_data(buffer)):
             await self.writer.write(data)
 
-    async def write_row(self, row: Sequence[Any]) -> None:
+    async def write_row(self, row: Iterable[Any]) -> None:
         """As `Copy.write_row()`."""
         if data := self._collect(self._row_data(row)):
             await self.writer.write(data)

@@ -7,6 +7,7 @@ from re import compile as re_compile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .abc import Buffer
     from .connection import BaseConnection
 
 _SPECIAL = re_compile(rb"(['\\])")
@@ -69,8 +70,9 @@ class Shield:
         self._characters = characters
         self._backslash = backslash
 
-    def cover(self, text: bytes) -> bytes:
+    def cover(self, text: Buffer) -> bytes:
         """Return `text` with characters instead of those that are not ASCII of which no byte is an ASCII one."""
+        text = bytes(text)
         return text if text.isascii() else self._characters.sub(self._cover, text)
 
     def uncover(self, text: bytes) -> bytes:

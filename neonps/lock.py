@@ -61,9 +61,9 @@ class AsyncConnectionLock:
         """Whether any task holds the lock."""
         return self._lock.locked()
 
-    async def acquire(self) -> None:
-        """Wait for the lock."""
-        if not self.mine:
+    async def acquire(self, *, again: bool = True) -> None:
+        """Wait for the lock; without `again` also if this task holds it, so that another one has to give it back."""
+        if not (self.mine and again):
             await self._lock.acquire()
             self._owner = asyncio.current_task()
         self._depth += 1

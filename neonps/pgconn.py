@@ -59,7 +59,7 @@ class PGconn:
             raise e.OperationalError("the connection is closed")
 
     def exec_(self, command: bytes) -> Result:
-        """Run statements as they are, and give the last result; an error is a result too. Not on an `AsyncConnection`."""
+        """Run statements as they are, and give the last result, errors included. Not on an `AsyncConnection`."""
         return self._run_plainly(command, None)
 
     def exec_params(self, command: bytes, param_values: Sequence[bytes | None]) -> Result:
@@ -74,7 +74,8 @@ class PGconn:
         if not isinstance(self._runner, BlockingRunner):
             raise e.NotSupportedError("this would block the event loop; use the methods of the connection")
         session = self._transport.session("a statement without a cursor")
-        return self._runner.run(session.guard(session.run_plainly(command, values), self._settings.timeout))
+        result: Result = self._runner.run(session.guard(session.run_plainly(command, values), self._settings.timeout))
+        return result
 
     def encrypt_password(self, passwd: bytes, user: bytes, algorithm: bytes | None = None) -> bytes:
         """A password as the server stores it, so that it need not travel in clear text.

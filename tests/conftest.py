@@ -15,6 +15,7 @@ import neonps
 from neonps.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
+    from compared import Drivers
     from gateway_client import Client
     from peers import Peer
     from relay import Relay
@@ -139,6 +140,15 @@ def peer(request: pytest.FixtureRequest, dsn: str, url: str) -> Iterator[Peer]:
 
     with closing(Peer(request.param, dsn, url)) as peer:
         yield peer
+
+
+@pytest.fixture(scope="module")
+def drivers(dsn: str, url: str) -> Iterator[Drivers]:
+    """psycopg, and neonps over each transport, to see whether they do the same; their connections stay open."""
+    from compared import Drivers
+
+    with closing(Drivers(dsn, url)) as drivers:
+        yield drivers
 
 
 @pytest.fixture

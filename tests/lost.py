@@ -13,7 +13,10 @@ def check_lost(conn: Connection) -> None:
     assert conn.closed
     assert conn.broken
     assert conn.info.transaction_status.name == "UNKNOWN"
-    for use in (lambda: conn.execute("select 1"), conn.commit, conn.rollback, conn.cursor):
+    with pytest.raises(neonps.OperationalError, match="the connection is closed"):
+        conn.cursor()
+    cursor = conn.cursor_factory(conn)
+    for use in (lambda: cursor.execute("select 1"), conn.commit, conn.rollback):
         with pytest.raises(neonps.OperationalError, match="the connection is lost"):
             use()
     assert "[BAD]" in repr(conn)

@@ -46,11 +46,7 @@ def pairs(kind: Callable[[Any], bool]) -> Iterator[Any]:
 
 CLASSES = list(pairs(inspect.isclass))
 FUNCTIONS = [pair for pair in pairs(inspect.isfunction) if pair.values[0].__name__ in DOCUMENTED]
-ADAPTERS = [
-    pair
-    for pair in CLASSES
-    if issubclass(pair.values[0], (psycopg.adapt.Dumper, psycopg.adapt.Loader))
-]
+ADAPTERS = [pair for pair in CLASSES if issubclass(pair.values[0], (psycopg.adapt.Dumper, psycopg.adapt.Loader))]
 
 
 def bases(cls: type) -> set[str]:

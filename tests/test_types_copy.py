@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,14 +10,6 @@ import pytest
 from compared import SESSIONS, Driver, Drivers
 from type_parameters import AWARE, DATE, INTEGERS, LISTS, NAIVE, PARAMETERS, SCALARS
 from type_values import TEXTS, arrays
-
-
-@pytest.fixture(scope="module")
-def drivers(dsn: str, url: str) -> Iterator[Drivers]:
-    drivers = Drivers(dsn, url)
-    yield drivers
-    drivers.close()
-
 
 FORMATS = pytest.mark.parametrize("format", ["text", "binary"])
 WITH_TYPES = pytest.mark.parametrize("typed", [False, True], ids=["untyped", "typed"])

@@ -51,13 +51,6 @@ def types(dsn: str) -> Iterator[None]:
         connection.execute(TEARDOWN)
 
 
-@pytest.fixture(scope="module")
-def drivers(dsn: str, url: str) -> Iterator[Drivers]:
-    drivers = Drivers(dsn, url)
-    yield drivers
-    drivers.close()
-
-
 def info_class(driver: Peer, name: str) -> Any:
     """The class of this name, such as `RangeInfo`."""
     module = "types" if name == "TypeInfo" else f"types.{name.removesuffix('Info').lower()}"

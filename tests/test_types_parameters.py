@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import pytest
 from compared import SESSIONS, TRANSPORTS, Driver, Drivers, Failure
 from type_parameters import PARAMETERS
-
-
-@pytest.fixture(scope="module")
-def drivers(dsn: str, url: str) -> Iterator[Drivers]:
-    drivers = Drivers(dsn, url)
-    yield drivers
-    drivers.close()
-
 
 GROUPS = pytest.mark.parametrize("group", PARAMETERS)
 

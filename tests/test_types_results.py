@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -13,13 +12,6 @@ from type_values import TEXTS, WITHOUT_VALUES, arrays
 # HTTP carries text only, whatever is asked for: `test_binary_results` has that.
 TRANSPORTS_BY_FORMAT = {False: TRANSPORTS, True: SESSIONS}
 BINARY = pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
-
-
-@pytest.fixture(scope="module")
-def drivers(dsn: str, url: str) -> Iterator[Drivers]:
-    drivers = Drivers(dsn, url)
-    yield drivers
-    drivers.close()
 
 
 def fetched(driver: Driver, query: str, params: list[Any], binary: bool) -> Any:

@@ -19,18 +19,11 @@ from neonps.types.range import Range, RangeInfo, register_range
 BINARY = pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 
 
-@pytest.fixture(scope="module")
-def all_drivers(dsn: str, url: str) -> Iterator[Drivers]:
-    drivers = Drivers(dsn, url)
-    yield drivers
-    drivers.close()
-
-
-@pytest.fixture
-def drivers(all_drivers: Drivers) -> Iterator[Drivers]:
-    """Drivers whose sessions get back their settings at the end."""
-    yield all_drivers
-    for driver in all_drivers.all:
+@pytest.fixture(autouse=True)
+def reset(drivers: Drivers) -> Iterator[None]:
+    """At the end, sessions get back their settings."""
+    yield
+    for driver in drivers.all:
         if driver.name in ("psycopg", *SESSIONS):
             driver.connection.execute("reset all")
 
@@ -280,3 +273,22 @@ def test_ranges_of_characters_with_an_ascii_byte(connect: Connect, encoding: str
                 for placeholder in ("%t", "%b"):
                     row = connection.execute(f"select {placeholder}, {placeholder}", [value, [value]]).fetchone()
                     assert row == (value, [value])
+
+
+@on_sessions
+@pytest.mark.parametrize("encoding", TWO_BYTES)
+def test_copying_characters_with_an_ascii_byte(connect: Connect, encoding: str) -> None:
+    connection = connect(client_encoding=encoding)
+    connection.execute("create temp table two_bytes (a text, b text[], c text)")
+    text = TWO_BYTES[encoding]
+    rows = [(text, [text, f"{text}\t", None], f"{text}\n{text}"), (None, None, text[0]), ("", [], "N")]
+    for format in ("text", "binary"):
+        with connection.cursor().copy(f"copy two_bytes from stdin (format {format})") as copy:
+            copy.set_types(["text", "text[]", "text"])
+            for row in rows:
+                copy.write_row(row)
+        assert connection.execute("select * from two_bytes").fetchall() == rows
+        with connection.cursor().copy(f"copy two_bytes to stdout (format {format})") as copy:
+            copy.set_types(["text", "text[]", "text"])
+            assert list(copy.rows()) == rows
+        connection.execute("truncate two_bytes")

@@ -63,6 +63,11 @@ class CopyStream:
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
 
+    @property
+    def columns(self) -> int:
+        """How many columns there are."""
+        return len(self._formats)
+
     def description(self) -> Result:
         """A result that tells what is copied, as far as that is known: neither names nor types are."""
         status = ExecStatus.COPY_OUT if self.reading else ExecStatus.COPY_IN

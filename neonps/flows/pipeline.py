@@ -82,7 +82,9 @@ class Pipeline:
             deliver([])
 
         messages = extended(query, binary, name, known)
-        yield from self._add(opening, messages, _Entry(Collector(query.query, codec=session.machine.codec), deliver, failed))
+        yield from self._add(
+            opening, messages, _Entry(Collector(query.query, codec=session.machine.codec), deliver, failed)
+        )
         session.prepared.trim()
 
     def executemany(

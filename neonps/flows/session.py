@@ -57,7 +57,6 @@ class Session(Transport):
         self._waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self.busy = False  # something was sent and is not answered yet
         self.occupied = ""  # by what, if something lasts over several calls of the user: a COPY, a stream of rows
-        self._guarded = False  # a call of the user is under way
         self._in_block = False  # between `enter_block` and `leave_block` of a transaction
         self._block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it
@@ -245,11 +244,11 @@ class Session(Transport):
         if self.closed:
             flow.close()
             raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
-        if self._guarded:  # called by a handler, a dumper, or a generator of parameters
+        if self.in_call:  # called by a handler, a dumper, or a generator of parameters
             flow.close()
             raise e.ProgrammingError("the connection cannot be used in the middle of another call")
         yield Deadline(timeout)
-        self._guarded = self._waiting = True
+        self.in_call = self._waiting = True
         self.own = self.undo = False
         self.stake = ""
         try:
@@ -274,7 +273,7 @@ class Session(Transport):
             yield from self._interrupt()
             raise
         finally:
-            self._guarded = False
+            self.in_call = False
 
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
@@ -483,9 +482,7 @@ class Session(Transport):
     ) -> Flow[list[Result] | Tally | None]:
         self._check_ready()
         if self.pipeline is not None:
-            count = yield from self.pipeline.executemany(
-                query, params, binary=binary, prepare=prepare, deliver=deliver
-            )
+            count = yield from self.pipeline.executemany(query, params, binary=binary, prepare=prepare, deliver=deliver)
             if not count:
                 return [] if returning else Tally(0, "")
             if returning:

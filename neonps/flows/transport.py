@@ -42,6 +42,7 @@ class Transport:
         broken: it can no longer be used, and not because `close` was called.
         prepared: the statements that are prepared.
         error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
+        in_call: a call of the user is under way.
         on_notice, on_notify: what to call when a notice or a notification has arrived.
     """
 
@@ -60,6 +61,7 @@ class Transport:
         self.broken = False
         self.prepared = PreparedStatements()
         self.error_message = ""
+        self.in_call = False
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
         self.on_notify: Callable[[NotificationResponse], None] = lambda event: None
 

@@ -1,20 +1,15 @@
-"""The blocking runner: carries out what a flow asks for with an ordinary socket."""
+"""The blocking runner: carries out what a flow asks for, blocking the thread while it waits."""
 
 from __future__ import annotations
 
-import errno
-import os
 import select
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..flows.requests import (
-    TLS,
     Aside,
     Close,
     Deadline,
@@ -28,28 +23,21 @@ from ..flows.requests import (
     Send,
     StartTLS,
 )
-from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
-from .tls import check_alpn, failure, ssl_context
+from .addresses import numbers_of, numeric_addresses, unix_address
+from .stream_socket import Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
 
-_RECEIVE_SIZE = 1 << 18
 #: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
 _LONGEST_WAIT = 2_000_000.0
 
 
-class BlockingRunner:
+class BlockingRunner(StreamSocket):
     """Runs flows on one connection, blocking the thread while it waits."""
 
     def __init__(self) -> None:
-        self._socket: socket.socket | None = None
+        super().__init__()
         self._deadline: float | None = None  # by time.monotonic()
-        self._arrived: list[bytes] = []  # read while something was sent
-        self._ended = False
-
-    def fileno(self) -> int:
-        """The file descriptor of the connection; -1 when there is none."""
-        return self._socket.fileno() if self._socket is not None else -1
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out what `flow` asks for until it returns, and give what it returns, or raise what it raises."""
@@ -71,22 +59,6 @@ class BlockingRunner:
                 flow.close()
                 self.close()
 
-    def close(self) -> None:
-        """Close the connection, if one is open."""
-        sock, self._socket = self._socket, None
-        self._arrived.clear()
-        self._ended = False
-        if sock is not None:
-            sock.close()
-
-    def hang_up(self) -> None:
-        """End the connection while another thread is waiting for it, which then finds that it has ended."""
-        sock = self._socket
-        if sock is not None:
-            with suppress(OSError):  # it has ended already
-                # The plain socket below TLS: its farewell would have to wait for that thread.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
     # One method per request
 
     def _open(self, request: Open) -> None:
@@ -98,7 +70,7 @@ class BlockingRunner:
         try:
             self._connect(request)
             if request.tls is not None:
-                self._secure(request.tls)
+                self._drive(self.start_tls(request.tls))
         except BaseException:
             self.close()
             raise
@@ -107,32 +79,16 @@ class BlockingRunner:
 
     def _connect(self, request: Open) -> None:
         if address := unix_address(request.host, request.port):
-            self._socket = self._connected(socket.AF_UNIX, address)
+            self._drive(self.connect(socket.AF_UNIX, address, request.keepalive))
             return
         error: OSError | None = None
         for family, address in self._resolve(request.host, request.port):
             try:
-                self._socket = self._connected(family, address)
-                set_keepalive(self._socket, request.keepalive)
+                self._drive(self.connect(family, address, request.keepalive))
                 return
             except OSError as e:
                 error = e
         raise error or NameNotResolved(f"host {request.host!r} has no address")
-
-    def _connected(self, family: int, address: Any) -> socket.socket:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            code = sock.connect_ex(address)
-            if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-                self._wait(sock, write=True)
-                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, os.strerror(code))
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
     def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
         """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread that may be left."""
@@ -161,56 +117,6 @@ class BlockingRunner:
         found = self._resolve(request.host, request.port)
         return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
 
-    def _start_tls(self, request: StartTLS) -> bytes | None:
-        return self._secure(request.tls)
-
-    def _secure(self, tls: TLS) -> bytes | None:
-        assert self._socket is not None
-        context = ssl_context(tls)
-        try:
-            secured = context.wrap_socket(
-                self._socket, server_hostname=tls.server_hostname, do_handshake_on_connect=False
-            )
-            self._socket = secured
-            self._retry(secured.do_handshake)
-        except (ssl.SSLError, ValueError, ConnectionError) as error:
-            raise failure(error) from None
-        check_alpn(tls, secured.selected_alpn_protocol())
-        return secured.getpeercert(binary_form=True)
-
-    def _send(self, request: Send) -> None:
-        sock = self._opened()
-        data = memoryview(request.data)
-        while data:
-            try:
-                data = data[sock.send(data) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                # Reading meanwhile keeps the server from waiting for us while we wait for it.
-                if self._wait(sock, read=not self._ended, write=True):
-                    self._read(sock)
-            except ssl.SSLWantReadError:
-                self._wait(sock, read=True)
-
-    def _receive(self, request: Receive) -> bytes:
-        sock = self._opened()
-        while not self._arrived and not self._ended:
-            if not self._read(sock):
-                self._wait(sock, read=True)
-        return self._take_arrived()
-
-    def _poll(self, request: Poll) -> bytes | None:
-        sock = self._opened()
-        if not self._ended:
-            self._read(sock)
-        return self._take_arrived() if self._arrived or self._ended else None
-
-    def _take_arrived(self) -> bytes:
-        if not self._arrived:
-            return b""
-        data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
-        self._arrived.clear()
-        return data
-
     def _set_deadline(self, request: Deadline) -> None:
         self._deadline = None if request.seconds is None else time.monotonic() + request.seconds
 
@@ -224,47 +130,33 @@ class BlockingRunner:
 
     # Waiting
 
-    def _opened(self) -> socket.socket:
-        if self._socket is None:
-            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
-        return self._socket
-
-    def _read(self, sock: socket.socket) -> bool:
-        """Read what is there; False if there is nothing, not even the end."""
+    def _drive(self, steps: Steps[T]) -> T:
+        """Take steps to their end, waiting in between."""
         try:
-            data = sock.recv(_RECEIVE_SIZE)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return False
-        except ssl.SSLEOFError:
-            data = b""
-        if data:
-            self._arrived.append(data)
-        else:
-            self._ended = True
-        return True
-
-    def _retry(self, action: Callable[[], object]) -> None:
-        """Do a step of TLS as often as it takes."""
-        while True:
-            try:
-                action()
-                return
-            except ssl.SSLWantReadError:
-                self._wait(self._opened(), read=True)
-            except ssl.SSLWantWriteError:
-                self._wait(self._opened(), write=True)
+            wait = next(steps)
+            while True:
+                try:
+                    readable = self._wait(wait)
+                except BaseException as error:
+                    wait = steps.throw(error)
+                else:
+                    wait = steps.send(readable)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
     def _remaining(self) -> float | None:
         return None if self._deadline is None else min(max(0.0, self._deadline - time.monotonic()), _LONGEST_WAIT)
 
-    def _wait(self, sock: socket.socket, *, read: bool = False, write: bool = False) -> bool:
-        """Wait until `sock` can be read or written; True if it can be read.
+    def _wait(self, wait: Wait) -> bool:
+        """Wait for the socket; True if it can be read.
 
         Raises:
             DeadlinePassed: the deadline came first.
         """
-        if isinstance(sock, ssl.SSLSocket) and read and sock.pending():
+        if has_pending(wait):
             return True
+        sock, read, write = wait
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
@@ -283,10 +175,10 @@ class BlockingRunner:
 _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
     Resolve: BlockingRunner._resolve_host,
     Open: BlockingRunner._open,
-    StartTLS: BlockingRunner._start_tls,
-    Send: BlockingRunner._send,
-    Receive: BlockingRunner._receive,
-    Poll: BlockingRunner._poll,
+    StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
+    Send: lambda runner, request: runner._drive(runner.send(request.data)),
+    Receive: lambda runner, request: runner._drive(runner.receive()),
+    Poll: lambda runner, request: runner.poll(),
     Close: lambda runner, request: runner.close(),
     Deadline: BlockingRunner._set_deadline,
     Aside: BlockingRunner._aside,

@@ -21,7 +21,7 @@ class PartsDumper(RecursiveDumper):
         self._shield = shield_for(self.connection) if self.format == Format.TEXT else None
 
     def _cover(self, part: Buffer) -> bytes:
-        return bytes(part) if self._shield is None else self._shield.cover(bytes(part))
+        return bytes(part) if self._shield is None else self._shield.cover(part)
 
     def _uncover(self, whole: bytes) -> bytes:
         return whole if self._shield is None else self._shield.uncover(whole)
@@ -35,7 +35,7 @@ class PartsLoader(RecursiveLoader):
         self._shield = shield_for(self.connection) if self.format == Format.TEXT else None
 
     def _cover(self, whole: Buffer) -> bytes:
-        return bytes(whole) if self._shield is None else self._shield.cover(bytes(whole))
+        return bytes(whole) if self._shield is None else self._shield.cover(whole)
 
     def _part_loader(self, oid: int) -> LoadFunc:
         """Return what loads parts of type `oid`."""

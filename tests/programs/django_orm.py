@@ -19,7 +19,7 @@ django.setup()
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg, StringAgg
+from django.contrib.postgres.aggregates import ArrayAgg, BoolAnd, JSONBAgg
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
@@ -230,11 +230,7 @@ def json_and_arrays():
         objects.filter(grid=[[1, 2], [3, 4]]).get(),
         objects.filter(words=[]).count(),
     )
-    print(
-        objects.filter(visits__lt=4).aggregate(
-            a=ArrayAgg("visits", order_by="-visits"), s=StringAgg("name", "|", order_by="name")
-        )
-    )
+    print(objects.filter(visits__lt=4).aggregate(a=ArrayAgg("visits", order_by="-visits"), b=BoolAnd(Q(visits__lt=3))))
     print(objects.filter(visits__lt=3).aggregate(j=JSONBAgg("data", order_by="visits")))
     objects.filter(visits__lt=3).update(search=SearchVector("name"))
     print(objects.filter(search="customer").count())
@@ -323,9 +319,9 @@ def transactions():
         except KeyError:
             pass
         print(raised(lambda: Label.objects.create(name="outer")))
-        point = transaction.savepoint()
-        Label.objects.create(name="after the savepoint")
-        transaction.savepoint_rollback(point)
+        with transaction.atomic():
+            Label.objects.create(name="after the savepoint")
+            transaction.set_rollback(True)
         print(calls, connection.in_atomic_block)
     print(calls, list(Label.objects.filter(name__in=["gone", "outer", "inner", "after the savepoint"])))
     print(raised(lambda: Customer.objects.filter(name="Ada").update(balance=-1000)))

@@ -1,0 +1,173 @@
+"""A socket that never blocks, and what the runners do with it, in steps.
+
+Each operation is a generator. Where it would have to wait it yields `Wait`, and is sent back whether there is something to read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+from ..flows.requests import TLS, KeepAlive
+from .addresses import set_keepalive
+from .tls import check_alpn, failure, ssl_context
+
+T = TypeVar("T")
+
+_RECEIVE_SIZE = 1 << 18
+
+
+class Wait(NamedTuple):
+    """Wait until the socket can be read, or written, or either."""
+
+    sock: socket.socket
+    read: bool
+    write: bool
+
+
+Steps = Generator[Wait, bool, T]
+
+
+class StreamSocket:
+    """One connection at most; what arrives is kept until it is asked for."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._arrived: list[bytes] = []  # read while something was sent
+        self._ended = False
+
+    def fileno(self) -> int:
+        """The file descriptor of the connection; -1 when there is none."""
+        return self._socket.fileno() if self._socket is not None else -1
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        sock, self._socket = self._socket, None
+        self._arrived.clear()
+        self._ended = False
+        if sock is not None:
+            sock.close()
+
+    def hang_up(self) -> None:
+        """End the connection while somebody else is waiting for it, who then finds that it has ended."""
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended already
+                # The plain socket below TLS: its farewell would have to wait too.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def connect(self, family: int, address: Any, keepalive: KeepAlive) -> Steps[None]:
+        """Open a connection.
+
+        Raises:
+            OSError: it could not be opened.
+        """
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            code = sock.connect_ex(address)
+            if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+                yield Wait(sock, read=False, write=True)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+            if family in (socket.AF_INET, socket.AF_INET6):
+                set_keepalive(sock, keepalive)
+        except BaseException:
+            sock.close()
+            raise
+        self._socket = sock
+
+    def start_tls(self, tls: TLS) -> Steps[bytes | None]:
+        """Go on with TLS; gives the server's certificate (DER).
+
+        Raises:
+            TLSFailed: it did not come to that.
+        """
+        context = ssl_context(tls)
+        try:
+            secured = context.wrap_socket(
+                self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
+            )
+            self._socket = secured
+            yield from _retry(secured, secured.do_handshake)
+        except (ssl.SSLError, ValueError, ConnectionError) as error:
+            raise failure(error) from None
+        check_alpn(tls, secured.selected_alpn_protocol())
+        return secured.getpeercert(binary_form=True)
+
+    def send(self, data: bytes) -> Steps[None]:
+        """Send all of `data`."""
+        sock = self._opened()
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[sock.send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                # Reading meanwhile keeps the server from waiting for us while we wait for it.
+                if (yield Wait(sock, read=not self._ended, write=True)):
+                    self._read(sock)
+            except ssl.SSLWantReadError:
+                yield Wait(sock, read=True, write=False)
+
+    def receive(self) -> Steps[bytes]:
+        """Wait until something arrives, or b"" at the end."""
+        sock = self._opened()
+        while not self._arrived and not self._ended:
+            if not self._read(sock):
+                yield Wait(sock, read=True, write=False)
+        return self._take_arrived()
+
+    def poll(self) -> bytes | None:
+        """What has arrived, b"" at the end, None if nothing has."""
+        sock = self._opened()
+        if not self._ended:
+            self._read(sock)
+        return self._take_arrived() if self._arrived or self._ended else None
+
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return self._socket
+
+    def _take_arrived(self) -> bytes:
+        if not self._arrived:
+            return b""
+        data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
+        self._arrived.clear()
+        return data
+
+    def _read(self, sock: socket.socket) -> bool:
+        """Read what is there; False if there is nothing, not even the end."""
+        try:
+            data = sock.recv(_RECEIVE_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except ssl.SSLEOFError:
+            data = b""
+        if data:
+            self._arrived.append(data)
+        else:
+            self._ended = True
+        return True
+
+
+def has_pending(wait: Wait) -> bool:
+    """Whether there is something to read in the layer of TLS already, of which the system knows nothing."""
+    return wait.read and isinstance(wait.sock, ssl.SSLSocket) and wait.sock.pending() > 0
+
+
+def _retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
+    """Do a step of TLS as often as it takes."""
+    while True:
+        try:
+            action()
+            return
+        except ssl.SSLWantReadError:
+            yield Wait(sock, read=True, write=False)
+        except ssl.SSLWantWriteError:
+            yield Wait(sock, read=False, write=True)
