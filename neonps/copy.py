@@ -190,7 +190,9 @@ class BaseCopy:
                 return None
             values = _parse_binary(data)
         else:
-            fields = self._cover(data).removesuffix(b"\n").split(b"\t")
+            line = self._cover(data).removesuffix(b"\n")
+            # A table without columns has empty lines; so has one with one column, if that is empty.
+            fields = line.split(b"\t") if line or self._reader().columns else []
             values = [None if field == rb"\N" else self._uncover(_parse_text(field)) for field in fields]
         if not self._typed:
             self._transformer.set_loader_types([0] * len(values), Format(self._binary))

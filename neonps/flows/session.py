@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
@@ -482,12 +483,14 @@ class Session(Transport):
     ) -> Flow[list[Result] | Tally | None]:
         self._check_ready()
         if self.pipeline is not None:
+            taken: list[Result] = []
+            if returning:  # these are waited for, as psycopg does
+                deliver = partial(_replace, taken)
             count = yield from self.pipeline.executemany(query, params, binary=binary, prepare=prepare, deliver=deliver)
-            if not count:
-                return [] if returning else Tally(0, "")
             if returning:
                 yield from self.pipeline.receive()
-            return None
+                return taken
+            return None if count else Tally(0, "")
         from .bulk import executemany
 
         return (yield from executemany(self, query, params, returning=returning, binary=binary, prepare=prepare))
@@ -659,6 +662,10 @@ STATEMENT_AT_STAKE = {
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
+
+
+def _replace(target: list[Result], results: list[Result]) -> None:
+    target[:] = results
 
 
 def _identifier(name: str) -> bytes:

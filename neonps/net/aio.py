@@ -39,6 +39,7 @@ class AsyncRunner(StreamSocket):
     def __init__(self) -> None:
         super().__init__()
         self._deadline: float | None = None  # by time.monotonic()
+        self._hurried = False  # nothing had to be waited for when something was last received
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out what `flow` asks for until it returns, and give what it returns, or raise what it raises."""
@@ -115,11 +116,11 @@ class AsyncRunner(StreamSocket):
         await self._drive(self.send(request.data))
 
     async def _receive(self, request: Receive) -> bytes:
+        if self._hurried:
+            await asyncio.sleep(0)  # a server that always has more to say must not keep other tasks from running
         data = self.poll()
-        if data is None:
-            return await self._drive(self.receive())
-        await asyncio.sleep(0)  # a server that always has more to say must not keep other tasks from running
-        return data
+        self._hurried = data is not None
+        return await self._drive(self.receive()) if data is None else data
 
     async def _poll(self, request: Poll) -> bytes | None:
         return self.poll()
