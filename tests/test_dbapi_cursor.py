@@ -384,7 +384,6 @@ def test_sizes(conn: Connection) -> None:
         lambda cursor: cursor.fetchall(),
         lambda cursor: next(cursor),
         lambda cursor: cursor.scroll(0),
-        lambda cursor: cursor.nextset(),
     ],
 )
 def test_a_closed_cursor_is_of_no_use(conn: Connection, use: Callable[[Cursor], object]) -> None:

@@ -130,8 +130,10 @@ def test_many_statements_are_one_round_trip() -> None:
     session = open_with(runner)
     before = runner.flights
     statement, params = query("select %s", [1]), [[n] for n in range(20000)]
-    many = session.executemany(statement, params, returning=False, binary=False, deliver=lambda results: None)
-    assert runner.run(session.guard(many, None)) == 20000
+    many = session.executemany(
+        statement, params, returning=False, binary=False, prepare=False, deliver=lambda results: None
+    )
+    assert runner.run(session.guard(many, None)).rowcount == 20000
     assert runner.flights == before + 1
     assert max(map(len, runner.sent)) < 1 << 20
 

@@ -497,7 +497,7 @@ def test_a_block_that_fails_applies_nothing(numbers: Numbers, conn: Connection) 
         conn.execute(INSERT, [1])
         conn.execute("select 1 / 0")
         conn.execute(INSERT, [2])
-    assert block.status is block.Status.FAILED_TO_COMMIT
+    assert block.status is block.Status.ROLLED_BACK_WITH_ERROR
     assert numbers() == []
     assert status(conn) == "IDLE"
 

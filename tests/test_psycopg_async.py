@@ -790,6 +790,36 @@ def test_cancelling_a_task_that_copies_in(numbers: Numbers, peer: Peer, admin: A
     run(work)
 
 
+def test_cancelling_a_task_that_copies_in_at_any_moment(numbers: Numbers, peer: Peer) -> None:
+    """The error of the COPY never becomes that of the next statement."""
+    if peer.name == "psycopg":
+        pytest.skip("its connection is stuck after some of them")
+
+    async def copy_in(conn: Any) -> None:
+        async with conn.cursor().copy("copy numbers (a) from stdin") as copy:
+            for value in range(50):
+                await copy.write_row([value])
+            raise asyncio.CancelledError
+
+    async def work() -> None:
+        conn = await peer.connect_async(autocommit=True)
+        for turns in range(120):
+            if conn.closed:
+                conn = await peer.connect_async(autocommit=True)
+            task = asyncio.create_task(copy_in(conn))
+            for _ in range(turns % 40):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            if not conn.closed:
+                assert await asyncio.wait_for(scalar(conn, "select %s::int", [turns]), 10) == turns
+        await conn.close()
+        assert numbers() == []
+
+    run(work)
+
+
 def test_cancelling_a_task_that_streams(peer: Peer, admin: Admin) -> None:
     async def work() -> None:
         async with await peer.connect_async() as conn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -268,6 +268,57 @@ def test_cancelling_from_a_signal_handler(peer: Peer, admin: Admin, in_thread: I
         future.result()
     finally:
         signal.signal(signal.SIGUSR1, previous)
+
+
+@contextmanager
+def interrupted(condition: Callable[[], None], in_thread: InThread) -> Iterator[None]:
+    """Ctrl-C as soon as `condition` returns; expects that the main thread hears of it."""
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        condition()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        future = in_thread(interrupt)
+        yield
+    future.result()
+
+
+def test_ctrl_c_cancels_the_statement(peer: Peer, admin: Admin, in_thread: InThread) -> None:
+    """And the connection can be used after a rollback."""
+    conn = peer.connect()
+    pid = conn.info.backend_pid
+    with interrupted(lambda: wait_until_sleeping(admin, pid), in_thread):
+        conn.execute("select pg_sleep(60)")
+    assert not conn.closed
+    assert conn.info.transaction_status.name == "INERROR"
+    conn.rollback()
+    assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_ctrl_c_within_a_transaction_block(numbers: Numbers, peer: Peer, admin: Admin, in_thread: InThread) -> None:
+    conn = peer.connect()
+    pid = conn.info.backend_pid
+    with interrupted(lambda: wait_until_sleeping(admin, pid), in_thread):
+        with conn.transaction():
+            conn.execute("insert into numbers values (1)")
+            conn.execute("select pg_sleep(60)")
+    assert conn.info.transaction_status.name == "IDLE"
+    assert numbers() == []
+    assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_ctrl_c_while_waiting_for_notifications(peer: Peer, admin: Admin, in_thread: InThread) -> None:
+    conn = peer.connect(autocommit=True)
+    conn.execute("listen events")
+    generator = conn.notifies()
+    admin.execute("notify events, 'ready'")
+    assert next(generator).payload == "ready"
+    with interrupted(lambda: None, in_thread):
+        next(generator)
+    assert conn.execute("select 1").fetchone() == (1,)
 
 
 def test_the_timeout_of_cancel_safe(peer: Peer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -452,7 +453,7 @@ def test_force_rollback_and_an_exception(numbers: Numbers, peer: Peer) -> None:
             insert(conn, 1)
             raise ZeroDivisionError
     assert numbers() == []
-    assert transaction.status.value.startswith("rolled_back")
+    assert transaction.status == transaction.Status.ROLLED_BACK_EXPLICITLY
 
 
 # Errors
@@ -531,6 +532,27 @@ def test_a_serialization_failure_at_commit(numbers: Numbers, peer: Peer) -> None
     assert isinstance(caught.value, peer.module.OperationalError)
     assert status(first) == "IDLE"
     assert numbers() == [2]
+
+
+@pytest.mark.parametrize("reason", ["exception", "rollback", "rollback of the outer block", "force"])
+def test_an_error_of_the_rollback_itself(
+    numbers: Numbers, peer: Peer, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    """It is logged, and does not stand in the way of what the rollback was for."""
+    conn = peer.connect()
+    with conn.transaction() as outer, suppress(ZeroDivisionError):
+        insert(conn, 1)
+        with conn.transaction("gone", force_rollback=reason == "force"):
+            conn.execute("release savepoint gone")
+            if reason == "exception":
+                raise ZeroDivisionError
+            if reason == "rollback":
+                raise peer.module.Rollback
+            if reason == "rollback of the outer block":
+                raise peer.module.Rollback(outer)
+    assert status(conn) == "IDLE"
+    assert numbers() == []
+    assert any("error ignored in rollback" in message for message in caplog.messages)
 
 
 def test_commit_is_forbidden_inside(numbers: Numbers, peer: Peer) -> None:

@@ -28,7 +28,9 @@ TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8")) | st.text(
 
 
 @pytest.mark.parametrize(
-    ("value", "formats"), [(Range(NAIVE, AWARE), "b"), (Int4Range(2**40, None), "sb"), (Int4Range("a", None), "stb")], ids=str
+    ("value", "formats"),
+    [(Range(NAIVE, AWARE), "b"), (Int4Range(2**40, None), "sb"), (Int4Range("a", None), "stb")],
+    ids=str,
 )
 def test_bounds_that_do_not_fit(value: Any, formats: str) -> None:
     """As text, it is for the server to refuse them where they are only out of range."""

@@ -15,10 +15,12 @@ FORMATS = pytest.mark.parametrize("format", ["text", "binary"])
 WITH_TYPES = pytest.mark.parametrize("typed", [False, True], ids=["untyped", "typed"])
 
 
-def copied_out(driver: Driver, query: str, params: list[Any], types: list[str] | None) -> Any:
-    with driver.connection.cursor().copy(query, params) as copy:
-        if types is not None:
-            copy.set_types(types)
+def copied_out(driver: Driver, columns: list[tuple[str, str]], format: str, typed: bool) -> Any:
+    values = ", ".join([f"%s::text::{type}" for type, _ in columns])
+    query = f"copy (select {values}, null::int4) to stdout (format {format})"
+    with driver.connection.cursor().copy(query, [text for _, text in columns]) as copy:
+        if typed:
+            copy.set_types([*[type for type, _ in columns], "int4"])
         return list(copy.rows())
 
 
@@ -26,13 +28,10 @@ def copied_out(driver: Driver, query: str, params: list[Any], types: list[str] |
 @FORMATS
 @pytest.mark.parametrize("type", TEXTS)
 def test_out(drivers: Drivers, type: str, format: str, typed: bool) -> None:
-    columns = [(type, TEXTS[type]), (f"{type}[]", [array for value in TEXTS[type] for array in arrays(type, value)])]
-    for column, values in columns:
-        for value in values:
-            # In messages, psycopg shows more of the row than the value that it cannot read.
-            query = f"copy (select %s::text::{column}, null::{column}) to stdout (format {format})"
-            types = [column, column] if typed else None
-            drivers.compare(copied_out, query, [value], types, transports=SESSIONS, messages=False)
+    for value in TEXTS[type]:
+        columns = [(type, value), *[(f"{type}[]", array) for array in arrays(type, value)]]
+        # In messages, psycopg shows more of the row than the value that it cannot read.
+        drivers.compare_parts(copied_out, columns, format, typed, transports=SESSIONS, messages=False)
 
 
 #: For each type, groups of parameters that are written to a column of it; many of them do not fit.
@@ -40,10 +39,10 @@ UNTYPED = {
     type: groups.split(", ")
     for types, groups in [
         ("bool", "bool"),
-        ("int2 int4 int8 oid money", "int, bool"),
+        ("int2 int4 oid", "int, bool"),
         ("numeric", "int, decimal, float"),
         ("float4 float8", "float, int, decimal"),
-        ('text varchar bpchar name "char" xml', "str, enum"),
+        ('text "char"', "str, enum"),
         ("bytea", "bytes"),
         ("uuid", "uuid"),
         ("json jsonb", "wrappers"),
@@ -52,10 +51,10 @@ UNTYPED = {
         ("timestamp timestamptz", "datetime, date"),
         ("interval", "timedelta"),
         ("inet cidr", "addresses"),
-        ("int4range int8range numrange daterange tsrange tstzrange", "ranges"),
-        ("int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange", "multiranges"),
-        ("int2[] int4[] int8[] numeric[]", "lists: integers, lists: dimensions"),
-        ("text[] varchar[]", "lists: text, lists: dimensions, lists: empty"),
+        ("int4range daterange tstzrange", "ranges"),
+        ("int8multirange tsmultirange", "multiranges"),
+        ("int2[] numeric[]", "lists: integers, lists: dimensions"),
+        ("text[]", "lists: text, lists: dimensions, lists: empty"),
         ("timestamptz[] float8[] uuid[] bytea[] inet[]", "lists: others"),
     ]
     for type in types.split()

@@ -89,23 +89,20 @@ BINARY = pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"]
 TYPES = pytest.mark.parametrize("type", TEXTS)
 
 
-def fetched(driver: Driver, query: str, params: list[Any] | None, binary: bool) -> Any:
-    return driver.connection.execute(query, params, binary=binary).fetchall()
-
-
-def compare(drivers: Drivers, query: str, params: list[Any] | None, binary: bool) -> None:
-    drivers.compare(fetched, query, params, binary, transports=SESSIONS if binary else TRANSPORTS)
+def fetched(driver: Driver, columns: list[tuple[str, str]], binary: bool) -> Any:
+    query = "select " + ", ".join([expression for expression, _ in columns])
+    return driver.connection.execute(query, [text for _, text in columns], binary=binary).fetchall()
 
 
 @BINARY
 @TYPES
 def test_result(drivers: Drivers, type: str, binary: bool) -> None:
-    type = type.replace("%", "%%")
-    for value in TEXTS[type.replace("%%", "%")]:
-        compare(drivers, f"select %s::text::{type}, null::{type}", [value], binary)
-        for array in arrays(type, value):
-            compare(drivers, f"select %s::text::{type}[]", [array], binary)
-        compare(drivers, f"select row(%s::text::{type}, null)", [value], binary)
+    name = type.replace("%", "%%")
+    transports = SESSIONS if binary else TRANSPORTS
+    for value in TEXTS[type]:
+        columns = [(f"%s::text::{name}", value), (f"row(%s::text::{name}, null)", value)]
+        columns += [(f"%s::text::{name}[]", array) for array in arrays(type, value)]
+        drivers.compare_parts(fetched, columns, binary, transports=transports)
 
 
 @BINARY
@@ -131,7 +128,11 @@ def test_result(drivers: Drivers, type: str, binary: bool) -> None:
     ],
 )
 def test_what_has_no_type_of_its_own(drivers: Drivers, query: str, binary: bool) -> None:
-    compare(drivers, query, None, binary)
+    drivers.compare(queried, query, binary, transports=SESSIONS if binary else TRANSPORTS)
+
+
+def queried(driver: Driver, query: str, binary: bool) -> Any:
+    return driver.connection.execute(query, binary=binary).fetchall()
 
 
 def objects(type: str) -> Callable[[Driver], list[Any]]:
@@ -161,11 +162,16 @@ def each(drivers: Drivers, type: str) -> list[dict[str, Any]]:
     return [dict(zip(made, same, strict=True)) for same in zip(*made.values(), strict=True)]
 
 
-def sent(driver: Driver, query: str, values: dict[str, Any], wrap: Callable[[Any], Any], binary: bool = False) -> Any:
-    return driver.connection.execute(query, [wrap(values[driver.name])], binary=binary).fetchone()
+Wrap = Callable[[Any], Any]
 
 
-WRAPS: list[Callable[[Any], Any]] = [
+def sent(driver: Driver, expressions: list[tuple[str, Wrap]], format: str, values: dict[str, Any], binary: bool) -> Any:
+    query = "select " + ", ".join([expression.format(f"%{format}") for expression, _ in expressions])
+    params = [wrap(values[driver.name]) for _, wrap in expressions]
+    return driver.connection.execute(query, params, binary=binary).fetchone()
+
+
+WRAPS: list[Wrap] = [
     lambda value: value,
     lambda value: [value],
     lambda value: [[value, None], [None, value]],
@@ -176,15 +182,13 @@ WRAPS: list[Callable[[Any], Any]] = [
 @TYPES
 def test_parameter(drivers: Drivers, type: str) -> None:
     name = type.replace("%", "%%")
+    expressions = [(expression, wrap) for wrap in WRAPS for expression in ("pg_typeof({})::text", "({})::text", "{}")]
+    casts = [(f"({{}})::{name}", WRAPS[0]), (f"({{}})::{name}::text", WRAPS[0]), (f"({{}})::{name}[]", WRAPS[1])]
     for values in each(drivers, type):
         for format, transports in (("t", TRANSPORTS), ("s", SESSIONS), ("b", SESSIONS)):
-            for wrap in WRAPS:
-                for query in ("select pg_typeof({})::text", "select ({})::text", "select {}"):
-                    drivers.compare(sent, query.format(f"%{format}"), values, wrap, transports=transports)
-            for query in (f"select (%{format})::{name}", f"select (%{format})::{name}::text"):
-                drivers.compare(sent, query, values, WRAPS[0], transports=transports)
-                drivers.compare(sent, query.replace(name, f"{name}[]"), values, WRAPS[1], transports=transports)
-            drivers.compare(sent, f"select (%{format})::{name}", values, WRAPS[0], True, transports=SESSIONS)
+            drivers.compare_parts(sent, expressions, format, values, False, transports=transports)
+            drivers.compare_parts(sent, casts, format, values, False, transports=transports)
+            drivers.compare_parts(sent, casts, format, values, True, transports=SESSIONS)
         for wrap in WRAPS:
             drivers.compare(literal, values, wrap, transports=SESSIONS)
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from compared import SESSIONS, TRANSPORTS, Driver, Drivers, Failure
+from compared import SESSIONS, TRANSPORTS, Driver, Drivers
 from type_parameters import PARAMETERS
 
 GROUPS = pytest.mark.parametrize("group", PARAMETERS)
@@ -26,11 +26,7 @@ def compare_each(
     for values in each(drivers, group):
         for format, transports in formats.items():
             how: Any = {"transports": transports, "messages": messages}
-            result = drivers.compare(selected, expressions, format, values, **how)
-            if isinstance(result, Failure) and len(expressions) > 1:
-                # One may hide what becomes of the others.
-                for expression in expressions:
-                    drivers.compare(selected, [expression], format, values, **how)
+            drivers.compare_parts(selected, expressions, format, values, **how)
 
 
 def selected(driver: Driver, expressions: list[tuple[str, Wrap]], format: str, values: dict[str, Any]) -> Any:

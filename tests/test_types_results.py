@@ -10,18 +10,17 @@ from compared import SESSIONS, TRANSPORTS, Driver, Drivers
 from type_values import TEXTS, WITHOUT_VALUES, arrays
 
 # HTTP carries text only, whatever is asked for: `test_binary_results` has that.
-TRANSPORTS_BY_FORMAT = {False: TRANSPORTS, True: SESSIONS}
 BINARY = pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 
 
-def fetched(driver: Driver, query: str, params: list[Any], binary: bool) -> Any:
-    return driver.connection.execute(query, params, binary=binary).fetchone()[0]
+def fetched(driver: Driver, columns: list[tuple[str, str]], binary: bool) -> Any:
+    query = "select " + ", ".join([expression for expression, _ in columns])
+    return driver.connection.execute(query, [text for _, text in columns], binary=binary).fetchone()
 
 
-def compare(drivers: Drivers, query: str, params: list[Any], binary: bool, messages: bool = True) -> None:
-    """Run a query that gives one value everywhere."""
-
-    drivers.compare(fetched, query, params, binary, transports=TRANSPORTS_BY_FORMAT[binary], messages=messages)
+def compare(drivers: Drivers, columns: list[tuple[str, str]], binary: bool, messages: bool = True) -> None:
+    """Run a query of expressions, each with the text for its parameter."""
+    drivers.compare_parts(fetched, columns, binary, transports=SESSIONS if binary else TRANSPORTS, messages=messages)
 
 
 def test_there_are_values_of_every_type() -> None:
@@ -31,22 +30,23 @@ def test_there_are_values_of_every_type() -> None:
 @BINARY
 @pytest.mark.parametrize("type", TEXTS)
 def test_value(drivers: Drivers, type: str, binary: bool) -> None:
-    for value in TEXTS[type]:
-        compare(drivers, f"select %s::text::{type}", [value], binary)
+    compare(drivers, [(f"%s::text::{type}", value) for value in TEXTS[type]], binary)
 
 
 @BINARY
 @pytest.mark.parametrize("type", TEXTS)
 def test_array(drivers: Drivers, type: str, binary: bool) -> None:
     for value in TEXTS[type]:
-        for array in arrays(type, value):
-            # In messages, psycopg shows more of the array than the element that it cannot read.
-            compare(drivers, f"select %s::text::{type}[]", [array], binary, messages=False)
+        # In messages, psycopg shows more of the array than the element that it cannot read.
+        compare(drivers, [(f"%s::text::{type}[]", array) for array in arrays(type, value)], binary, messages=False)
 
 
 @BINARY
 @pytest.mark.parametrize("type", TEXTS)
 def test_field_of_a_record(drivers: Drivers, type: str, binary: bool) -> None:
     for value in TEXTS[type]:
-        compare(drivers, f"select row(%s::text::{type}, null, 'a b')", [value], binary)
-        compare(drivers, f"select array[row(%s::text::{type}, row(1, null))]", [value], binary)
+        columns = [
+            (f"row(%s::text::{type}, null, 'a b')", value),
+            (f"array[row(%s::text::{type}, row(1, null))]", value),
+        ]
+        compare(drivers, columns, binary)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from transports import Connect, on_sessions
 from type_parameters import ROME, SCALARS
 
 import neonps
+from neonps.types.json import Json, Jsonb
 from neonps.types.multirange import Multirange, MultirangeInfo, register_multirange
 from neonps.types.range import Range, RangeInfo, register_range
 
@@ -219,6 +222,22 @@ def test_encoding_without_a_codec(peer: Peer) -> None:
     for query, params in (("select 'a'", None), ("select %s", ["a"])):
         with pytest.raises(peer.module.NotSupportedError, match="codec not available in Python: 'EUC_TW'"):
             connection.execute(query, params)
+
+
+@on_sessions
+@pytest.mark.parametrize("encoding", ["latin1", "win1252", "euc_jp", "sql_ascii", "utf8"])
+def test_json_in_another_encoding(connect: Connect, encoding: str) -> None:
+    """psycopg takes it for UTF-8 whatever the encoding is."""
+    connection = connect(client_encoding=encoding)
+    value = {"ключ": "日本"} if encoding == "euc_jp" else {"é": ["ü", 1]}
+    for dumps in (partial(json.dumps, ensure_ascii=False), lambda obj: json.dumps(obj, ensure_ascii=False).encode()):
+        for wrapper in (Json, Jsonb):
+            for placeholder in ("%t", "%b"):
+                query = f"select {placeholder}, {placeholder}"
+                wrapped = wrapper(value, dumps)
+                for binary in (False, True):
+                    row = connection.execute(query, [wrapped, [wrapped]], binary=binary).fetchone()
+                    assert row == (value, [value])
 
 
 # In these, the second byte of a character can be that of a backslash, a brace or a letter. psycopg escapes it.

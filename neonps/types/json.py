@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .. import errors as e
 from ..abc import Buffer
 from ..adapt import Dumper, Loader
+from ..encodings import text_codec
 from ..pq import Format
+from .string import TextEncodeError
 
 if TYPE_CHECKING:
     from ..abc import AdaptContext
@@ -61,13 +63,24 @@ class _JsonDumper(Dumper):
 
     _dumps: JsonDumpsFunction = staticmethod(json_dumps)
 
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self._codec = text_codec(self.connection)
+
     def dump(self, obj: Any) -> Buffer | None:
         dumps = self._dumps
         if isinstance(obj, _JsonWrapper):
             dumps = obj.dumps or dumps
             obj = obj.obj
         data = dumps(obj)
-        return data.encode() if isinstance(data, str) else data
+        if not isinstance(data, str):
+            if self._codec == "utf-8":
+                return data
+            data = data.decode()
+        try:
+            return data.encode(self._codec)
+        except UnicodeEncodeError as ex:
+            raise TextEncodeError(*ex.args) from None
 
 
 class JsonDumper(_JsonDumper):
@@ -102,8 +115,14 @@ class JsonbBinaryDumper(_JsonDumper):
 class _JsonLoader(Loader):
     _loads: JsonLoadsFunction = staticmethod(json_loads)
 
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._codec = text_codec(self.connection)
+
     def load(self, data: Buffer) -> Any:
-        return self._loads(bytes(data))
+        data = bytes(data)
+        # JSON as bytes is UTF-8 for `loads`.
+        return self._loads(data if self._codec == "utf-8" else data.decode(self._codec).encode())
 
 
 class JsonLoader(_JsonLoader):
@@ -129,7 +148,7 @@ class JsonbBinaryLoader(_JsonLoader):
         data = bytes(data)
         if not data.startswith(_VERSION):
             raise e.DataError(f"unknown jsonb binary format: {data[0] if data else 'no data'}")
-        return self._loads(data[1:])
+        return super().load(data[1:])
 
 
 def set_json_dumps(dumps: JsonDumpsFunction, context: AdaptContext | None = None) -> None:
