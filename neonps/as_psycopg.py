@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from .postgres import adapters
+
 __all__ = ["install", "is_installed"]
 
 #: Modules of psycopg that programs import, and that have another name here.
@@ -69,6 +71,9 @@ _ATTRIBUTES = frozenset(
     ]
 )
 
+#: Modules whose classes appear in messages, in pickles, or in code that is generated, such as Django's migrations.
+_OWNERS = ("errors", "sql", "types.json", "types.multirange", "types.range")
+
 _lock = threading.Lock()
 #: The specs of the modules that have an alias, by their names.
 _specs: dict[str, ModuleSpec | None] = {}
@@ -91,6 +96,7 @@ def install() -> None:
             del sys.modules[name]
         _alias_pool()
         sys.meta_path.insert(0, _Finder())
+        _rename_classes()
         import_module("psycopg")
 
 
@@ -168,6 +174,29 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec
+
+
+def _rename_classes() -> None:
+    """Let classes say that they are psycopg's: programs match on messages with `psycopg.errors.UniqueViolation` in them."""
+    import neonps
+
+    for name in neonps.__all__:
+        _rename(getattr(neonps, name), "neonps", "psycopg")
+    for owner in _OWNERS:
+        module = original(owner)
+        for name in dir(module):
+            _rename(getattr(module, name), f"neonps.{owner}", f"psycopg.{owner}")
+
+
+def _rename(cls: object, prefix: str, module: str) -> None:
+    if not isinstance(cls, type) or not cls.__module__.startswith(prefix):
+        return
+    old = f"{cls.__module__}.{cls.__qualname__}"
+    cls.__module__ = module
+    # There are dumpers that are registered by the name of the class.
+    for dumpers in adapters._dumpers.values():
+        if old in dumpers:
+            dumpers[f"{module}.{cls.__qualname__}"] = dumpers[old]
 
 
 def _alias_pool() -> None:

@@ -173,6 +173,18 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         """
         raise NotImplementedError
 
+    @staticmethod
+    def _timed(flow: Flow[T], timeout: float | None) -> Flow[T]:
+        """The same flow, which may take `timeout` seconds if that is not None."""
+        if timeout is not None:
+            yield Deadline(timeout)
+        try:
+            return (yield from flow)
+        except DeadlinePassed:
+            if timeout is None:
+                raise
+            raise e.OperationalError(f"timeout: it has taken more than {timeout:g} seconds") from None
+
     def _run_locked(self, flow: Flow[Any]) -> Any:
         """As `_run`, for whoever holds the lock."""
         raise NotImplementedError

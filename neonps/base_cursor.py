@@ -36,6 +36,9 @@ class BaseCursor(Generic[Row]):
         format: the format in which results are asked for.
     """
 
+    arraysize = 1
+    format = Format.TEXT
+
     #: How statements and parameters become what the server takes.
     _query_class: type[PostgresQuery] = PostgresQuery
     #: Whether statements may be prepared on the server.
@@ -45,8 +48,6 @@ class BaseCursor(Generic[Row]):
         self._connection = connection
         self._row_factory = row_factory
         self._adapters = AdaptersMap(connection.adapters)
-        self.arraysize = 1
-        self.format = Format.TEXT
         self._closed = False
         self._copy_stream: CopyStream | None = None
         self._reset()

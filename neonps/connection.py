@@ -251,14 +251,18 @@ class Connection(BaseConnection[Row]):
         finally:
             self._notifications.waiting = False
 
-    def wait(self, flow: Flow[T], interval: float | None = None) -> T:
+    def wait(self, flow: Flow[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Run a flow on the connection (see `neonps.flows`), and give what it returns.
 
         Args:
             flow: the flow.
             interval: accepted for the sake of programs that give it.
+            timeout: how long it may wait for the server, in seconds; by default as long as any call.
+
+        Raises:
+            OperationalError: the timeout has passed.
         """
-        return self._run(flow)
+        return self._run(self._timed(flow, timeout))
 
     @property
     def pgconn(self) -> PGconn:

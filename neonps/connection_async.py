@@ -211,9 +211,9 @@ class AsyncConnection(BaseConnection[Row]):
         finally:
             self._notifications.waiting = False
 
-    async def wait(self, flow: Flow[T], interval: float | None = None) -> T:
+    async def wait(self, flow: Flow[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As `Connection.wait()`."""
-        return await self._run(flow)
+        return await self._run(self._timed(flow, timeout))
 
     @property
     def pgconn(self) -> PGconn:

@@ -37,13 +37,14 @@ class BaseServerCursor(BaseCursor[Row]):
         itersize: how many rows are fetched at once while the cursor is iterated over.
     """
 
+    itersize = DEFAULT_ITERSIZE
+
     _prepares = False
 
     def _begin(self, name: str, scrollable: bool | None, withhold: bool) -> None:
         self._name = name
         self._scrollable = scrollable
         self._withhold = withhold
-        self.itersize = DEFAULT_ITERSIZE
 
     def _reset(self) -> None:
         super()._reset()
@@ -219,7 +220,9 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
         """Not supported."""
         self._refuse("executemany")
 
-    def stream(self, query: Query, params: Params | None = None, **kwargs: Any) -> Iterator[Row]:
+    def stream(
+        self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
+    ) -> Iterator[Row]:
         """Not supported: iterate over the cursor instead."""
         self._refuse("stream")
 
@@ -280,7 +283,9 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
         """Not supported."""
         self._refuse("executemany")
 
-    def stream(self, query: Query, params: Params | None = None, **kwargs: Any) -> AsyncIterator[Row]:
+    def stream(
+        self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
+    ) -> AsyncIterator[Row]:
         """Not supported: iterate over the cursor instead."""
         self._refuse("stream")
 

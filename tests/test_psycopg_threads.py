@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from backends import Admin, terminate, wait_until_sleeping
+from gateway_client import wait_for
 from peers import Peer
 from transports import Numbers
 
@@ -270,6 +272,15 @@ def test_cancelling_from_a_signal_handler(peer: Peer, admin: Admin, in_thread: I
         signal.signal(signal.SIGUSR1, previous)
 
 
+def wait_until_within(peer: Peer) -> None:
+    """Wait until the main thread is in the driver."""
+    main = threading.main_thread().ident
+    assert main is not None
+    wait_for(
+        lambda: sys._current_frames()[main].f_globals["__name__"].split(".")[0] in (peer.module.__name__, "selectors")
+    )
+
+
 @contextmanager
 def interrupted(condition: Callable[[], None], in_thread: InThread) -> Iterator[None]:
     """Ctrl-C as soon as `condition` returns; expects that the main thread hears of it."""
@@ -316,7 +327,7 @@ def test_ctrl_c_while_waiting_for_notifications(peer: Peer, admin: Admin, in_thr
     generator = conn.notifies()
     admin.execute("notify events, 'ready'")
     assert next(generator).payload == "ready"
-    with interrupted(lambda: None, in_thread):
+    with interrupted(lambda: wait_until_within(peer), in_thread):
         next(generator)
     assert conn.execute("select 1").fetchone() == (1,)
 
