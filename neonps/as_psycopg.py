@@ -177,7 +177,7 @@ class _Alias(Loader):
 
 
 def _rename_classes() -> None:
-    """Let classes say that they are psycopg's: programs match on messages with `psycopg.errors.UniqueViolation` in them."""
+    """Let classes say that they are psycopg's: programs look for `psycopg.errors.UniqueViolation` in messages."""
     import neonps
 
     for name in neonps.__all__:

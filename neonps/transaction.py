@@ -95,19 +95,13 @@ class BaseTransaction:
                 raise
             self.status = self.Status.COMMITTED
             return False
-        explicit = exc is None or isinstance(exc, Rollback)
+        explicit = self.force_rollback or isinstance(exc, Rollback)
         self.status = self.Status.ROLLED_BACK_EXPLICITLY if explicit else self.Status.ROLLED_BACK_WITH_ERROR
-        if isinstance(exc, Rollback):
-            yield from self._leave(rollback=True)
-            return exc.transaction in (self, None)
-        if exc is None:
-            yield from self._leave(rollback=True)
-            return False
         try:
             yield from self._leave(rollback=True)
         except e.Error as error:
             logger.warning("error ignored in rollback of %s: %s", self, error)
-        return False
+        return isinstance(exc, Rollback) and exc.transaction in (self, None)
 
     def _fail(self) -> None:
         """Take note that the connection is closed, and the transaction gone with it."""

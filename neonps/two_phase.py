@@ -63,9 +63,9 @@ class TwoPhaseCommit:
 
     def _tpc_prepare_flow(self) -> Flow[None]:
         if self._two_phase is None:
-            raise e.ProgrammingError("prepare must be called inside a two-phase transaction")
+            raise e.ProgrammingError("'tpc_prepare()' must be called inside a two-phase transaction")
         if self._is_prepared:
-            raise e.ProgrammingError("prepare cannot be used during a prepared two-phase transaction")
+            raise e.ProgrammingError("'tpc_prepare()' cannot be used during a prepared two-phase transaction")
         self._is_prepared = True
         yield from self._transport.session("two-phase commit").command(
             b"PREPARE TRANSACTION " + _literal(self._two_phase)

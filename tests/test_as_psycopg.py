@@ -241,6 +241,54 @@ def test_modules_are_not_loaded_twice() -> None:
     )
 
 
+NAMES = """
+    names = []
+    for owner, these in [
+        ("", ["Connection", "AsyncCursor", "OperationalError", "Transaction", "IsolationLevel"]),
+        (".errors", ["UniqueViolation", "Error", "AdminShutdown"]),
+        (".sql", ["SQL", "Identifier", "Composed"]),
+        (".types.json", ["Json", "Jsonb"]),
+        (".types.range", ["Range", "RangeDumper", "TimestamptzRange"]),
+        (".types.multirange", ["Multirange", "Int4Multirange"]),
+    ]:
+        module = import_module(f"psycopg{owner}")
+        names += [getattr(module, name).__module__ for name in these]
+"""
+
+
+def test_classes_say_that_they_are_psycopgs() -> None:
+    found: dict[str, list[str]] = {}
+    exec("from importlib import import_module\n" + dedent(NAMES), found)
+    check(
+        INSTALLED,
+        "from importlib import import_module\n",
+        NAMES,
+        f"""
+    assert names == {found["names"]!r}, names
+    assert repr(import_module("psycopg.sql").SQL) == "<class 'psycopg.sql.SQL'>"
+    """,
+    )
+
+
+def test_values_are_dumped_in_spite_of_the_names_of_their_classes() -> None:
+    check(
+        INSTALLED,
+        """
+        import psycopg
+        from psycopg.adapt import PyFormat, Transformer
+        from psycopg.types.json import Json, Jsonb
+        from psycopg.types.multirange import Int4Multirange, Multirange
+        from psycopg.types.numeric import Float4, Int4
+        from psycopg.types.range import Int4Range, Range
+
+        values = [Json(1), Jsonb(1), Range(1, 2), Int4Range(1, 2), Multirange([]), Int4Multirange([])]
+        for value in [*values, Int4(1), Float4(1), psycopg.Binary(b"x")]:
+            for format in PyFormat:
+                assert Transformer().get_dumper(value, format).dump(value)
+        """,
+    )
+
+
 def test_pickles() -> None:
     check(
         INSTALLED,

@@ -302,7 +302,8 @@ class Session(Transport):
             if self.machine.state in COPYING_IN:
                 yield from self.send(f.CopyFail(b"cancelled"))
             yield from self.drain(collector)
-            if self.machine.state in COPYING_IN:
+            if self.machine.state in COPYING_IN:  # what was cancelled has begun a COPY all the same
+                collector.copy = None
                 yield from self.send(f.CopyFail(b"cancelled"), f.Sync())
                 yield from self.drain(collector)
             if self.pipeline is not None:

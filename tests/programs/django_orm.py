@@ -20,6 +20,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.postgres.aggregates import ArrayAgg, BoolAnd, JSONBAgg
+from django.contrib.postgres.fields import HStoreField
+from django.contrib.postgres.operations import HStoreExtension
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
@@ -34,6 +36,7 @@ from django.db import (
     models,
     transaction,
 )
+from django.db.migrations.state import ProjectState
 from django.db.models import Avg, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, Window
 from django.db.models.functions import (
     Cast,
@@ -264,6 +267,29 @@ def ranges():
     print(Booking.objects.filter(days__isempty=False).values_list("rooms", flat=True))
     print(raised(lambda: Booking.objects.create(customer=ada, rooms=(2, 3))))
     print(raised(lambda: Booking.objects.create(customer=ada, rooms=(2, 2))))
+
+
+def hstore():
+    print("== hstore, if the server has it")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'")
+        if cursor.fetchone() == (0,):
+            return
+
+    class Tags(models.Model):
+        tags = HStoreField()
+
+        class Meta:
+            app_label = "shop"
+
+    with connection.schema_editor() as editor:
+        HStoreExtension().database_forwards("shop", editor, ProjectState(), ProjectState())
+        editor.create_model(Tags)
+    Tags.objects.create(tags={"a": '"1" => \\', "b": None})
+    print(Tags.objects.get(tags__a__startswith='"').tags, Tags.objects.filter(tags__has_key="b").count())
+    print(Tags.objects.values_list("tags__a", flat=True).get(), Tags.objects.filter(tags__contains={"a": "2"}).count())
+    with connection.schema_editor() as editor:
+        editor.delete_model(Tags)
 
 
 def relations():
@@ -517,6 +543,7 @@ customers()
 queries()
 json_and_arrays()
 ranges()
+hstore()
 relations()
 transactions()
 iterators()

@@ -6,7 +6,7 @@ import warnings
 
 import sqlalchemy as sa
 from sqlalchemy import create_engine, event, exc, func, inspect, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, HSTORE, insert
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 from sqlalchemy_models import URL, Author, Base, Book, Club, Color, Everything, everything, show
 
@@ -169,6 +169,22 @@ def types():
             print(type(ex.orig).__name__, ex.orig.diag.constraint_name)
 
 
+def hstore():
+    print("== hstore, if the server has it")
+    with engine.begin() as connection:
+        if not connection.scalar(text("SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'")):
+            return
+        connection.execute(text("CREATE EXTENSION hstore"))
+    other = create_engine(URL)  # looks for the type on its first connection
+    tags = sa.Table("tags", sa.MetaData(), sa.Column("one", HSTORE), sa.Column("many", ARRAY(HSTORE)))
+    with other.begin() as connection:
+        tags.create(connection)
+        connection.execute(tags.insert(), {"one": {"a": '"1" => \\', "b": None}, "many": [{"c": "2"}, {}]})
+        print(connection.execute(select(tags, tags.c.one["a"], tags.c.one.has_key("b"), tags.c.one.keys())).all())
+        tags.drop(connection)
+    other.dispose()
+
+
 def streaming():
     print("== server-side cursors")
     with engine.connect() as connection:
@@ -306,6 +322,7 @@ tables()
 orm()
 many()
 types()
+hstore()
 streaming()
 transactions()
 disconnects()
