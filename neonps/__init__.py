@@ -70,9 +70,12 @@ paramstyle = "pyformat"
 def install_as_psycopg() -> None:
     """Let `import psycopg`, and of anything below it, give neonps from now on, whether psycopg is installed or not.
 
-    Call it before anything else imports psycopg: what was imported earlier stays psycopg's, of which a `RuntimeWarning` tells.
-    Calling it again does nothing. A program that cannot be changed can be run by
+    `psycopg.__version__` is the version of psycopg whose API this is, and classes say that they are psycopg's, as
+    `psycopg.errors.UniqueViolation` does in messages. A program that cannot be changed can be run by
     `python -m neonps.as_psycopg program.py`.
+
+    Call it before anything imports psycopg: what others have imported by then stays psycopg's, and a `RuntimeWarning`
+    says so. Another call does nothing.
     """
     from .as_psycopg import install
 

@@ -268,7 +268,7 @@ class AsyncConnection(BaseConnection[Row]):
 
     def _assign(self, attribute: str, value: Any) -> NoReturn:
         raise AttributeError(
-            f"the {attribute!r} property is read-only on async connections: please use 'await .set_{attribute}()' instead"
+            f"the {attribute!r} property is read-only on async connections: please use 'await .set_{attribute}()'"
         )
 
     # Two-phase commit

@@ -43,7 +43,7 @@ class BaseTransaction:
         """Where a block stands."""
 
         NOT_STARTED = "not_started"
-        NON_STARTED = "not_started"
+        NON_STARTED = "not_started"  # noqa: PIE796 - the same, as psycopg's documentation spells it
         ACTIVE = "active"
         COMMITTED = "committed"
         FAILED = "failed"

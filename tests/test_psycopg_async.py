@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import itertools
 import socket
 import sys
 import weakref
@@ -837,6 +838,30 @@ def test_cancelling_a_task_that_streams(peer: Peer, admin: Admin) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await check_usable_or_closed(conn, admin, pid)
+
+    run(work)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("size", [1, 1000, 100_000])
+def test_cancelling_a_task_twice_at_any_moment(peer: Peer, size: int) -> None:
+    """As nested timeouts do: the second may come while the first is being seen to."""
+
+    async def work() -> None:
+        conn = await peer.connect_async(autocommit=True)
+        for first, second in itertools.product(range(0, 45, 3), range(0, 45, 5)):
+            if conn.closed:
+                conn = await peer.connect_async(autocommit=True)
+            task = asyncio.create_task(conn.cursor().executemany("select %s::text", [("y" * size,)] * 50))
+            for turns in (first, second):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+            await asyncio.wait([task], timeout=10)
+            assert task.done()
+            if not conn.closed:
+                assert await asyncio.wait_for(scalar(conn, "select %s::int", [first]), 10) == first
+        await conn.close()
 
     run(work)
 

@@ -575,7 +575,7 @@ class Session(Transport):
             raise error
 
     def _end_pipeline(self) -> Flow[e.Error | None]:
-        """Get the answers of a pipeline out of the way, before all of it is undone; gives the error, if there was one."""
+        """Get the answers of a pipeline out of the way, before all of it is undone; gives the error, if any."""
         try:
             yield from self.sync_pipeline()
         except e.Error as error:

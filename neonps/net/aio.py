@@ -1,8 +1,8 @@
 """The asyncio runner: carries out what a flow asks for, and lets other tasks run while it waits.
 
-It looks at the socket itself instead of having a transport do it. So a connection belongs to no event loop: it can be used
-in one after the other, and who wants to know when something arrives can give its descriptor to `loop.add_reader()`. It
-takes a loop that has `add_reader()`, as all have but Windows' default one.
+It looks at the socket itself instead of having a transport do it. So a connection belongs to no event loop: it can be
+used in one after the other, and who wants to know when something arrives can give its descriptor to
+`loop.add_reader()`. It takes a loop that has `add_reader()`, as all have but Windows' default one.
 """
 
 from __future__ import annotations

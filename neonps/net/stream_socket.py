@@ -1,6 +1,7 @@
 """A socket that never blocks, and what the runners do with it, in steps.
 
-Each operation is a generator. Where it would have to wait it yields `Wait`, and is sent back whether there is something to read.
+Each operation is a generator. Where it would have to wait it yields `Wait`, and is sent back whether there is something
+to read.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Everything(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, server_default=func.gen_random_uuid())
     big: Mapped[int] = mapped_column(BigInteger)
-    twice: Mapped[int] = mapped_column(BigInteger, Computed("big * 2"))
+    twice: Mapped[int] = mapped_column(BigInteger, Computed("big * 2", persisted=True))
     ratio: Mapped[float] = mapped_column(Double)
     price: Mapped[decimal.Decimal] = mapped_column(Numeric(12, 4))
     flag: Mapped[bool]
