@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from .flows.copy import CopyStream
     from .flows.stream import RowStream
 
-_NOT_THERE_YET = (
-    "over HTTP the result of this statement is there after commit(), since an open transaction cannot exist; "
-    "commit first, or connect with autocommit=True, or use transport='websocket'"
-)
-
 
 class BaseCursor(Generic[Row]):
     """See `neonps.Cursor`.
@@ -198,11 +193,12 @@ class BaseCursor(Generic[Row]):
         if size < 1:
             raise ValueError("size must be >= 1")
         transport = self._connection._transport
-        if not transport.has_session:
-            yield from self._execute_flow(query, params, None, binary)
-            self._fetchable()
-            return None
         self._prepare_execute()
+        if not transport.has_session:
+            self._take((yield from transport.execute_now(self._converted(query, params))))
+            if not _has_rows(self._result):
+                raise e.ProgrammingError("the operation in stream() didn't produce a result")
+            return None
         from .flows.stream import RowStream
 
         session = transport.session("stream()")
@@ -302,7 +298,7 @@ class BaseCursor(Generic[Row]):
 
     def _refuse_to_fetch(self, result: Result | None) -> NoReturn:
         if self._pending:
-            raise e.NotSupportedError(_NOT_THERE_YET)
+            raise e.NotSupportedError(self._connection._transport.why_pending())
         if result is None:
             raise e.ProgrammingError("no result available")
         if result.status is ExecStatus.COMMAND_OK:

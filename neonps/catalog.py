@@ -45,7 +45,9 @@ def look_up(connection: BaseConnection[Any], query: str, name: str | Identifier)
     transport = connection._transport
     converted = PostgresQuery(Transformer(connection), text_only=not transport.has_binary)
     converted.convert(query, [name])
-    if transport.transaction_status is TransactionStatus.IDLE and transport.pipeline_status is PipelineStatus.OFF:
+    if not transport.has_session:
+        results = yield from transport.read_aside(converted)
+    elif transport.transaction_status is TransactionStatus.IDLE and transport.pipeline_status is PipelineStatus.OFF:
         results = yield from transport.batch([converted], TransactionCharacteristics(read_only=True))
     else:
         results = yield from _look_up_within(transport, converted)

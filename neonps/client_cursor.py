@@ -8,6 +8,7 @@ from .base_cursor import BaseCursor
 from .client_query import PostgresClientQuery
 from .cursor import Cursor
 from .cursor_async import AsyncCursor
+from .pq import Format
 from .rows import Row
 from .transformer import Transformer
 
@@ -23,7 +24,7 @@ class ClientCursorMixin(BaseCursor[Row]):
     _prepares = False
 
     def _wants_binary(self, binary: bool | None) -> bool:
-        if super()._wants_binary(binary):
+        if self.format is Format.BINARY if binary is None else binary:
             raise e.NotSupportedError("client-side cursors don't support binary results")
         return False
 

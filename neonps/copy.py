@@ -268,6 +268,10 @@ class LibpqWriter(Writer):
         self.cursor._connection._run_locked(stream.write(data))
 
 
+#: psycopg's writer that has a thread of its own do the sending; here sending waits for nobody.
+QueuedLibpqWriter = LibpqWriter
+
+
 class FileWriter(Writer):
     """Writes to a file, for a COPY that has no statement.
 
@@ -304,6 +308,10 @@ class AsyncLibpqWriter(AsyncWriter):
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
         await self.cursor._connection._run_locked(stream.write(data))
+
+
+#: As `QueuedLibpqWriter`.
+AsyncQueuedLibpqWriter = AsyncLibpqWriter
 
 
 class Copy(BaseCopy):

@@ -1,8 +1,8 @@
 """What makes calls on a connection wait for each other, in threads and in tasks.
 
 A call holds the lock from its beginning to its end; a COPY and a stream of rows hold it over several calls, which need
-not be made by the thread or the task that has begun. Whoever holds it already gets it at once: what is wrong with a call
-in the middle of another one is for the transport to say.
+not be made by the thread or the task that has begun. Whoever holds it already gets it at once: what is wrong with a
+call in the middle of another one is for the transport to say.
 """
 
 from __future__ import annotations

@@ -62,14 +62,13 @@ class TwoPhaseCommit:
         yield from session.begin()
 
     def _tpc_prepare_flow(self) -> Flow[None]:
+        session = self._transport.session("two-phase commit")
         if self._two_phase is None:
             raise e.ProgrammingError("'tpc_prepare()' must be called inside a two-phase transaction")
         if self._is_prepared:
             raise e.ProgrammingError("'tpc_prepare()' cannot be used during a prepared two-phase transaction")
         self._is_prepared = True
-        yield from self._transport.session("two-phase commit").command(
-            b"PREPARE TRANSACTION " + _literal(self._two_phase)
-        )
+        yield from session.command(b"PREPARE TRANSACTION " + _literal(self._two_phase))
 
     def _tpc_finish_flow(self, action: str, xid: Xid | str | None) -> Flow[None]:
         """Commit or roll back, as `action` says."""

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,11 +30,7 @@ def sleeping(conn: Any, admin: Admin, in_thread: InThread) -> Future[Any]:
 
 def blocked(future: Future[Any]) -> bool:
     """Whether a call has still to wait, after it has had the time not to."""
-    try:
-        future.exception(0.1)
-    except TimeoutError:
-        return True
-    return False
+    return not wait([future], timeout=0.1).done
 
 
 @contextmanager

@@ -206,6 +206,9 @@ class HttpTransport(Transport):
                 response = http.receive((yield Receive()))
         except (OSError, ProtocolError) as error:
             yield from self._hang_up()
+            if self.closed:
+                reason = "the connection was closed by another thread or task while this one was waiting"
+                raise e.OperationalError(self._lost(reason)) from None
             raise e.OperationalError(
                 self._lost(f"no answer from {self._endpoint.url}: {reason or describe(error)}")
             ) from None
@@ -261,6 +264,36 @@ class HttpTransport(Transport):
             self._kept.append(_Kept([statement], deliver))
             return None
         return (yield from self._read(statement, query))
+
+    def execute_now(self, query: Query) -> Flow[list[Result]]:
+        if self._pipelines:
+            raise e.ProgrammingError("stream() cannot be used in pipeline mode")
+        statement = self._statement(query)
+        if self.autocommit and not self._in_block:
+            return (yield from self._request(statement, None, query))
+        if self._in_block or self._kept or not _reads(statement):
+            raise e.NotSupportedError(self.why_pending())
+        self._check_snapshot()
+        return (yield from self._read(statement, query))
+
+    def read_aside(self, query: Query) -> Flow[list[Result]]:
+        """Run a query as a transaction of its own, whatever waits for commit."""
+        return (yield from self._request([self._statement(query)], TransactionCharacteristics(read_only=True), query))
+
+    def why_pending(self) -> str:
+        if self._in_block:
+            when = "at the end of the transaction block"
+        elif self._pipelines and self.autocommit:
+            when = "at the end of the pipeline, or after its sync()"
+        else:
+            return (
+                "over HTTP the result of this statement is there after commit(), since an open transaction cannot "
+                f"exist; {_REMEDIES}"
+            )
+        return (
+            f"over HTTP the result of this statement is there {when}, since it is part of one request; "
+            "fetch it then, or use transport='websocket' or 'tcp'"
+        )
 
     def _check_snapshot(self) -> None:
         """Refuse to go on after a query if the rest of the transaction would have to see what the query has seen."""

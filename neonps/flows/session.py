@@ -158,6 +158,11 @@ class Session(Transport):
         except OSError as error:
             data, reason = b"", str(error)
         if not data:
+            if self.closed:
+                yield from self.channel.close()
+                raise e.OperationalError(
+                    self._with_stake("the connection was closed by another thread or task while this one was waiting")
+                )
             reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
             yield from self.abandon()
             message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")

@@ -106,6 +106,22 @@ class Transport:
         """
         raise NotImplementedError
 
+    def execute_now(self, query: Query) -> Flow[list[Result]]:
+        """Run a statement whose results are wanted at once, on a transport that has no session.
+
+        Raises:
+            NotSupportedError: it would have to be kept.
+        """
+        raise NotImplementedError
+
+    def read_aside(self, query: Query) -> Flow[list[Result]]:
+        """Run a query as a transaction of its own, whatever waits for commit, on a transport that has no session."""
+        raise NotImplementedError
+
+    def why_pending(self) -> str:
+        """Why results are not there yet, and what makes them come."""
+        raise NotImplementedError
+
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
     ) -> Flow[list[Result] | Tally | None]:

@@ -88,6 +88,8 @@ class HttpConnection:
                 elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                     raise ProtocolError("the server closed the connection before it had answered")
         except h11.RemoteProtocolError as e:
+            if not data:
+                raise ProtocolError("the server closed the connection before it had answered") from None
             raise ProtocolError(f"the server broke the HTTP protocol: {e}") from None
 
     def _finish(self) -> Response:
