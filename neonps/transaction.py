@@ -77,6 +77,7 @@ class BaseTransaction:
             raise TypeError("transaction blocks can be used only once")
         self._entered = True
         blocks = self._connection._blocks
+        yield from self._connection._transport.sync_pipeline()  # its transaction is not that of the block
         if not self._savepoint_name and self._connection._in_transaction():
             self._savepoint_name = f"_pg3_{len(blocks) + 1}"  # as psycopg names it, should anybody look
         self._outer = yield from self._connection._transport.enter_block(self._savepoint_name)

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from test_readme import ROOT, _block, run
+from test_readme import ROOT, check_program, programs, run
 
 PAGE = (ROOT / "docs" / "neon.md").read_text(encoding="utf-8")
 
-BLOCKS = [
-    pytest.param(match["program"], match["output"], id=f"line {PAGE.count(chr(10), 0, match.start()) + 1}")
-    for match in _block.finditer(PAGE)
-]
+BLOCKS = programs(PAGE)
 
 ONE_SHOT = """\
 (200, {'id': 1, 'title': 'Hello'}) (404, 'not found')
@@ -26,12 +23,7 @@ nothing added: Key (id)=(1) already exists. / 1 added
 
 @pytest.mark.parametrize(("program", "output"), BLOCKS)
 def test_programs_print_what_is_shown(program: str, output: str | None, url: str, tmp_path: Path) -> None:
-    path = tmp_path / "try.py"
-    path.write_text(program, encoding="utf-8")
-    ran = run("-X", "dev", "-W", "error", str(path), url=url)
-    assert ran.stderr == ""
-    assert ran.returncode == 0
-    assert ran.stdout == output
+    check_program(program, output, url, tmp_path, "-X", "dev", "-W", "error")
 
 
 def test_the_page_has_programs() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,10 +24,16 @@ _link = re.compile(r"\[[^\]]*\]\((?!https?:)(?P<file>[^)#]*)#?(?P<heading>[^)]*)
 _heading = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _fenced = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
-BLOCKS = [
-    pytest.param(match["program"], match["output"], id=f"line {README.count(chr(10), 0, match.start()) + 1}")
-    for match in _block.finditer(README)
-]
+
+def programs(page: str) -> list[Any]:
+    """The programs of a page and what each prints, as parameters of a test."""
+    return [
+        pytest.param(match["program"], match["output"], id=f"line {page.count(chr(10), 0, match.start()) + 1}")
+        for match in _block.finditer(page)
+    ]
+
+
+BLOCKS = programs(README)
 
 READ_SQL = (
     "import pandas, neonps, os; "
@@ -50,6 +57,16 @@ def run(*arguments: str, url: str | None) -> subprocess.CompletedProcess[str]:
     )
 
 
+def check_program(program: str, output: str | None, url: str, directory: Path, *options: str) -> None:
+    """Run a program with `options` of Python, and compare what it prints with what is shown."""
+    path = directory / "try.py"
+    path.write_text(program, encoding="utf-8")
+    ran = run(*options, str(path), url=url)
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+    assert ran.stdout == output
+
+
 def lines(text: str) -> list[str]:
     """The lines of a text, without the space around each."""
     return [" ".join(line.split()) for line in text.splitlines()]
@@ -57,12 +74,7 @@ def lines(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("program", "output"), BLOCKS)
 def test_programs_of_the_readme_print_what_it_says(program: str, output: str | None, url: str, tmp_path: Path) -> None:
-    path = tmp_path / "try.py"
-    path.write_text(program, encoding="utf-8")
-    ran = run("-W", "default::ResourceWarning", str(path), url=url)
-    assert ran.stderr == ""
-    assert ran.returncode == 0
-    assert ran.stdout == output
+    check_program(program, output, url, tmp_path, "-W", "default::ResourceWarning")
 
 
 def test_the_readme_has_programs() -> None:
