@@ -119,7 +119,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     @property
     def info(self) -> ConnectionInfo:
         """What is known of the connection."""
-        return ConnectionInfo(self._transport)
+        return ConnectionInfo(self._transport, self)
 
     @property
     def closed(self) -> bool:
@@ -355,6 +355,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         """The notifications that have come; waits for some if there are none, for `timeout` seconds."""
         session = self._transport.session("notifies()")
         if not self._notifications:
+            yield from session.become_quiet()
             yield Deadline(timeout)
             try:
                 while not self._notifications:

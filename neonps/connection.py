@@ -140,13 +140,12 @@ class Connection(BaseConnection[Row]):
 
     def __del__(self) -> None:
         transport = getattr(self, "_transport", None)
-        if transport is None or transport.closed:
+        if transport is None:
             return
-        shown = repr(self)
-        transport.closed = True
-        self._runner.close()
+        shown, was_closed, transport.closed = repr(self), transport.closed, True
+        self._runner.close()  # which another thread or task may have left to whoever was in a call
         # A session was left to the garbage collector, with its transaction; a pool may do that.
-        if transport.name != "http" and not hasattr(self, "_pool"):
+        if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,

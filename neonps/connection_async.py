@@ -88,7 +88,9 @@ class AsyncConnection(BaseConnection[Row]):
 
     async def _run(self, flow: Flow[T]) -> T:
         if self.lock.mine:
-            await asyncio.sleep(0)  # a stream that was left in the middle is closed by a task of its own
+            # A stream that was left in the middle is closed by a task of its own, which the event loop makes soon.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         await self.lock.acquire(again=not self._transport.in_call)
         try:
             return await self._run_locked(flow)
@@ -124,13 +126,12 @@ class AsyncConnection(BaseConnection[Row]):
 
     def __del__(self) -> None:
         transport = getattr(self, "_transport", None)
-        if transport is None or transport.closed:
+        if transport is None:
             return
-        shown = repr(self)
-        transport.closed = True
-        self._runner.close()
+        shown, was_closed, transport.closed = repr(self), transport.closed, True
+        self._runner.close()  # which another thread or task may have left to whoever was in a call
         # A session was left to the garbage collector, with its transaction; a pool may do that.
-        if transport.name != "http" and not hasattr(self, "_pool"):
+        if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,

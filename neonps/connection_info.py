@@ -21,8 +21,9 @@ class ConnectionInfo:
     be open and is not, `OperationalError` is raised.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, connection: object = None) -> None:
         self._transport = transport
+        self._connection = connection  # who looks at the state of a connection keeps it open
         self._settings = transport.settings
 
     def _check_open(self) -> None:
@@ -57,7 +58,7 @@ class ConnectionInfo:
 
     @property
     def hostaddr(self) -> str:
-        """The address that was given for the host, or ""."""
+        """The address of the host: over TCP the one that is connected to, otherwise the one that was given, or ""."""
         self._check_open()
         return self._settings.hostaddr or ""
 

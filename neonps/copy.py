@@ -84,7 +84,11 @@ class BaseCopy:
         if self._stream is not None:
             yield from self._stream.start()
             self._cursor._copy_stream = self._stream
-            self._cursor._take([self._stream.description()])
+            try:
+                self._cursor._take([self._stream.description()])
+            except Exception as error:  # the row factory has failed
+                yield from self._finish_flow(error)
+                raise
 
     @property
     def _binary(self) -> bool:
@@ -268,10 +272,6 @@ class LibpqWriter(Writer):
         self.cursor._connection._run_locked(stream.write(data))
 
 
-#: psycopg's writer that has a thread of its own do the sending; here sending waits for nobody.
-QueuedLibpqWriter = LibpqWriter
-
-
 class FileWriter(Writer):
     """Writes to a file, for a COPY that has no statement.
 
@@ -308,10 +308,6 @@ class AsyncLibpqWriter(AsyncWriter):
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
         await self.cursor._connection._run_locked(stream.write(data))
-
-
-#: As `QueuedLibpqWriter`.
-AsyncQueuedLibpqWriter = AsyncLibpqWriter
 
 
 class Copy(BaseCopy):

@@ -49,6 +49,7 @@ class AsyncConnectionLock:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None  # where it was last waited for
         self._owner: asyncio.Task[Any] | None = None
         self._depth = 0
 
@@ -64,6 +65,9 @@ class AsyncConnectionLock:
     async def acquire(self, *, again: bool = True) -> None:
         """Wait for the lock; without `again` also if this task holds it, so that another one has to give it back."""
         if not (self.mine and again):
+            loop = asyncio.get_running_loop()
+            if self._loop is not loop and not self._lock.locked():
+                self._loop, self._lock = loop, asyncio.Lock()  # asyncio's belongs to one event loop
             await self._lock.acquire()
             self._owner = asyncio.current_task()
         self._depth += 1

@@ -109,7 +109,11 @@ class PGconn:
     def finish(self) -> None:
         """Close the connection at once; prefer its `close()`, which takes its leave of the server."""
         self._transport.closed = True
-        if self._runner is not None:
+        if self._runner is None:
+            return
+        if self._transport.in_call:  # whoever is waiting for the server has to hear of it
+            self._runner.hang_up()
+        else:
             self._runner.close()
 
     @property
@@ -192,7 +196,7 @@ class PGconn:
 
     @property
     def hostaddr(self) -> bytes:
-        """The address that was given for the host, or b""."""
+        """The address of the host, or b""; see `ConnectionInfo.hostaddr`."""
         return (self._settings.hostaddr or "").encode()
 
     @property

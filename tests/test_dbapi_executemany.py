@@ -276,3 +276,9 @@ def test_the_connection_cannot_be_used_by_the_generator(numbers: Numbers, auto: 
         auto.cursor().executemany(INSERT, values())
     assert numbers() == []
     assert auto.execute("select 1").fetchone() == (1,)
+
+
+@on_sessions
+def test_an_error_shows_where_in_the_statement_it_is(conn: Connection) -> None:
+    with pytest.raises(neonps.errors.SyntaxError, match=r"LINE 1: selec \$1\n"):
+        conn.cursor().executemany("selec %s", [(1,)])

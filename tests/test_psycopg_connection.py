@@ -1481,3 +1481,14 @@ def test_cancel_when_nothing_runs(peer: Peer) -> None:
 def test_cancel_safe_takes_only_keywords(peer: Peer) -> None:
     with pytest.raises(TypeError):
         peer.connect().cancel_safe(5.0)
+
+
+def test_info_keeps_the_connection(peer: Peer) -> None:
+    info = peer.module.connect(peer.url).info
+    gc.collect()
+    assert info.host
+    assert info.status is peer.submodule("pq").ConnStatus.OK
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del info
+        gc.collect()

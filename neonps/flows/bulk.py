@@ -37,7 +37,7 @@ def executemany(
         rest = yield from _send_many(session, query, params, returning, binary, prepare, names, collector)
         if not rest and not session.busy:
             return [] if returning else Tally(0, "")
-        yield from session.write(session.encode_opened(*rest, f.Sync()))
+        yield from session.write(_encode(session, *rest, f.Sync()))
         yield from session.drain(collector)
         yield from session.settle(collector)
     except BaseException as error:
@@ -65,7 +65,7 @@ def _send_many(
 ) -> Flow[list[FrontendMessage]]:
     """Send a Bind and Execute for each of `params`, in large pieces, but for the last piece, which it returns.
 
-    `names` takes those under which statements were prepared.
+    `names` takes those of the prepared statements.
     """
     messages: list[FrontendMessage] = []
     parsed: tuple[bytes, tuple[int, ...]] | None = None
@@ -77,10 +77,11 @@ def _send_many(
         if parsed is None or parsed != (query.query, query.types):
             refuse_copy(query)
             parsed = query.query, query.types
+            collector.query = query.query
             name, known = session.prepared.choose(query, prepare)
+            names.add(name)
             if not known:
                 messages.append(f.Parse(name, query.query, query.types))
-                names.add(name)
                 size += len(query.query)
         values = query.bound
         messages.append(f.Bind(b"", name, values, query.formats or (), (int(binary),)))
@@ -90,12 +91,17 @@ def _send_many(
         size += 64 + sum([len(value) for value in values if value is not None])
         if size > _SEND_SIZE:
             size = 0
-            yield from session.write(session.encode_opened(*messages))
+            yield from session.write(_encode(session, *messages))
             messages.clear()
             yield from session.take_arrived(collector)
             if collector.error is not None:
                 break
     return messages
+
+
+def _encode(session: Session, *messages: FrontendMessage) -> bytes:
+    """Encode one piece of a series; what has to go in front goes in front of the first."""
+    return session.encode(*messages) if session.busy else session.encode_opened(*messages)
 
 
 def batch(

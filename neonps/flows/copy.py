@@ -20,6 +20,8 @@ from .session import Session
 #: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
 _LONGEST_REASON = 2000
 
+_OCCUPIED = "a COPY"
+
 _NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
 
 
@@ -59,7 +61,7 @@ class CopyStream:
             status = collector.results[-1].status.name if collector.results else ExecStatus.EMPTY_QUERY.name
             raise e.ProgrammingError(f"{_NOT_A_COPY}, got {status}")
         self._formats = response.column_formats
-        session.occupied = "a COPY"
+        session.occupied = _OCCUPIED
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
 
@@ -82,6 +84,7 @@ class CopyStream:
             Error: the server has ended the COPY with an error.
         """
         while not self.finished:
+            self._check_going_on()
             event = yield from self._session.next_event()
             if isinstance(event, b.CopyData):
                 return event.data
@@ -91,7 +94,10 @@ class CopyStream:
 
     def write(self, data: Buffer) -> Flow[None]:
         """Send a piece of data. If the server has failed meanwhile, `finish` tells."""
-        if self.finished or self._session.machine.state not in COPYING_IN:
+        if self.finished:
+            return
+        self._check_going_on()
+        if self._session.machine.state not in COPYING_IN:
             return
         yield from self._session.send(f.CopyData(data))
         yield from self._session.take_arrived(self._collector)
@@ -104,6 +110,7 @@ class CopyStream:
         """
         self.ended = True
         if not self.finished:
+            self._check_going_on()
             if self._session.machine.state in COPYING_IN:
                 last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(_reason(failure))
                 yield from self._session.send(last)
@@ -115,6 +122,7 @@ class CopyStream:
 
     def _stop_reading(self) -> Flow[None]:
         """Have the server stop to send what nobody wants."""
+        self._session.occupied = ""  # if that fails, the connection is of no use
         yield from self._session.cancel_query()
         with suppress(e.QueryCanceled):
             yield from self._end()
@@ -122,9 +130,12 @@ class CopyStream:
     def _end(self) -> Flow[None]:
         self.finished = True
         self._session.occupied = ""
-        yield from self._session.drain(self._collector)
-        if self._collector.error is not None:
-            raise self._collector.error
+        yield from self._session.finish(self._collector)
+
+    def _check_going_on(self) -> None:
+        """Raise if the COPY was interrupted, which has ended it."""
+        if self._session.occupied != _OCCUPIED:
+            raise e.OperationalError("the COPY was interrupted")
 
 
 def _reason(text: str) -> bytes:

@@ -52,7 +52,6 @@ class Pipeline:
     Attributes:
         depth: how many blocks are nested.
         aborted: the server ignores what it gets, up to the next Sync.
-        synced: nothing was sent since the last Sync.
     """
 
     def __init__(self, session: Session) -> None:
@@ -62,7 +61,6 @@ class Pipeline:
         self._error: e.Error | None = None  # the first of the statements that were answered
         self.depth = 0
         self.aborted = False
-        self.synced = True
 
     # Sending
 
@@ -115,14 +113,13 @@ class Pipeline:
     def _add(self, opening: list[bytes], messages: tuple[FrontendMessage, ...], entry: _Entry) -> Flow[None]:
         session = self._session
         session.hold(series(opening), messages)
-        self.synced = False
         self._begun = self._begun or bool(opening)
         self._queue.extend(_own_entry() for _ in opening)
         self._queue.append(entry)
         if len(session.before_send) > _SEND_SIZE:
             yield from session.send()
             yield from session.poll()
-            self._take_arrived()
+            yield from self._take_arrived()
 
     # Receiving
 
@@ -132,12 +129,11 @@ class Pipeline:
         Raises:
             Error: the first error of the statements.
         """
-        if self.synced and not self._queue:
+        if not self._session.machine.needs_sync and not self._queue:
             yield from self._raise_error()
             return
         yield from self._session.send(f.Sync())
         self._queue.append(None)
-        self.synced = True
         yield from self._receive_all()
         self._session.idle()
         yield from self._raise_error()
@@ -157,7 +153,6 @@ class Pipeline:
                 entry.deliver([])
         self._error = None
         self.aborted = self._begun = False
-        self.synced = True
 
     def _raise_error(self) -> Flow[None]:
         error, self._error = self._error, None
@@ -173,10 +168,10 @@ class Pipeline:
                 continue
             yield from self._take((yield from session.next_event()))
 
-    def _take_arrived(self) -> None:
+    def _take_arrived(self) -> Flow[None]:
         """Take what is there already, so that it does not pile up."""
         while (event := self._session.arrived_event()) is not None:
-            self._handle(event)
+            yield from self._take(event)
 
     def _take(self, event: BackendMessage) -> Flow[None]:
         collector = self._handle(event)
@@ -185,14 +180,14 @@ class Pipeline:
 
     def _handle(self, event: BackendMessage) -> Collector | None:
         """Take a message; gives the collector of the statement that it belongs to."""
-        while self.aborted and self._queue[0] is not None:
+        while self.aborted and self._queue and self._queue[0] is not None:
             self._fail(self._queue.popleft(), e.PipelineAborted("pipeline aborted"))
-        entry = self._queue[0]
+        entry = self._queue[0] if self._queue else None
         if isinstance(event, b.ReadyForQuery):
             self._queue.popleft()
             self.aborted = self._begun = False
             return None
-        if entry is None:  # an error at the end of the transaction, such as that of a deferred constraint
+        if entry is None:  # an error at the end of the transaction, such as that of a deferred constraint, or of the session
             entry = _own_entry()
             entry.collector.handle(event)
             self._fail(entry, entry.collector.error)

@@ -35,8 +35,8 @@ _CANCEL_TIMEOUT = 5.0
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
-#: Makes the server undo what it was sent since the last Sync: there is no such statement, which is an error.
-UNDO = f.Bind(b"", b"_neonps_undo")
+#: Makes the server undo what it was sent since the last Sync: this is no statement, which is an error.
+UNDO = f.Parse(b"", b"_neonps_undo")
 
 
 class Session(Transport):
@@ -75,7 +75,7 @@ class Session(Transport):
             return TransactionStatus.UNKNOWN
         if self.prefix:
             return TransactionStatus.INTRANS
-        if self.busy or (self.pipeline is not None and not self.pipeline.synced):
+        if self.busy or self.machine.needs_sync:
             # Also when all is answered but for a Sync that was not sent yet.
             return TransactionStatus.ACTIVE
         return TransactionStatus.IDLE if self.on_login is not None else self.machine.transaction_status
@@ -103,20 +103,23 @@ class Session(Transport):
         except ValueError as error:
             raise e.DataError(str(error)) from None
 
-    def opening(self) -> list[bytes]:
+    def opening(self, begin: bool = True) -> list[bytes]:
         """What has to go in front of the next statement, in the same series.
+
+        Args:
+            begin: the statement is a reason to begin a transaction.
 
         Raises:
             OperationalError, InFailedSqlTransaction: there can be no next statement now.
         """
         self._check_ready()
-        if not self.prefix and not self.autocommit and self.transaction_status is TransactionStatus.IDLE:
+        if begin and not (self.prefix or self.autocommit) and self.transaction_status is TransactionStatus.IDLE:
             return [self.characteristics.begin]
         return self.prefix
 
-    def encode_opened(self, *messages: FrontendMessage) -> bytes:
+    def encode_opened(self, *messages: FrontendMessage, begin: bool = True) -> bytes:
         """Encode `messages` after what has to go in front; only if that succeeds it counts as sent."""
-        data = self.encode(*self._closing(), *series(self.opening()), *messages)
+        data = self.encode(*self._closing(), *series(self.opening(begin)), *messages)
         self.prefix = []
         self._closed_now()
         return data
@@ -254,11 +257,14 @@ class Session(Transport):
             flow.close()
             raise e.ProgrammingError("the connection cannot be used in the middle of another call")
         yield Deadline(timeout)
-        self.in_call = self._waiting = True
-        self.own = self.undo = False
-        self.stake = ""
+        failed = True
         try:
-            return (yield from flow)
+            self.in_call = self._waiting = True
+            self.own = self.undo = False
+            self.stake = ""
+            result = yield from flow
+            failed = False
+            return result
         except DeadlinePassed:
             ended = yield from self._interrupt()
             raise e.OperationalError(
@@ -268,9 +274,6 @@ class Session(Transport):
             yield from self.abandon()
             raise e.OperationalError(self._with_stake(f"the connection was closed because {error}")) from None
         except Exception:
-            if self.busy and not self.occupied and self.pipeline is None and not self.closed:
-                yield from self.abandon()  # something unforeseen has left an exchange half done
-            self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
             raise
         except GeneratorExit:
             self.closed = self.broken = True  # nobody carries the flow on, so it cannot even close
@@ -280,6 +283,10 @@ class Session(Transport):
             raise
         finally:
             self.in_call = False
+            if self.busy and not self.occupied and self.pipeline is None and not self.closed:
+                yield from self.abandon()  # something unforeseen has left an exchange half done
+            if failed:
+                self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
 
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
@@ -292,27 +299,11 @@ class Session(Transport):
                 logger.debug("a statement could not be cancelled: %s", type(error).__name__)
             yield from self.abandon()
             return f"the connection was closed. {self.stake}".rstrip()
-        if not self.busy:
-            if self.own:
-                self.prefix = []
-            return "nothing was running"
-        collector = Collector(keep=False)
+        ended = "nothing was running"
         try:
-            if self.machine.state not in COPYING_IN:
-                yield from self.cancel_query()
             yield Deadline(_CANCEL_TIMEOUT)
-            self.occupied = ""
-            if self.undo and self.machine.needs_sync:
-                yield from self.send(UNDO)
-            if self.machine.state in COPYING_IN:
-                yield from self.send(f.CopyFail(b"cancelled"))
-            yield from self.drain(collector)
-            if self.machine.state in COPYING_IN:  # what was cancelled has begun a COPY all the same
-                collector.copy = None
-                yield from self.send(f.CopyFail(b"cancelled"), f.Sync())
-                yield from self.drain(collector)
-            if self.pipeline is not None:
-                self.pipeline.forget()
+            if self.busy:
+                ended = yield from self._stop()
             if self.own:
                 yield from self.rollback()
         except (Exception, DeadlinePassed) as error:
@@ -325,6 +316,24 @@ class Session(Transport):
         except BaseException:  # interrupted once more
             yield from self.abandon()
             raise
+        return ended
+
+    def _stop(self) -> Flow[str]:
+        """Cancel what the server is doing, get all answers out of the way, and say how it has ended."""
+        if self.machine.state not in COPYING_IN:
+            yield from self.cancel_query()
+            yield Deadline(_CANCEL_TIMEOUT)
+        self.occupied = ""
+        if self.undo and self.machine.needs_sync:
+            yield from self.send(UNDO)
+        collector = Collector(keep=False)
+        while self.busy:
+            if self.machine.state in COPYING_IN:  # or it has come to that now
+                collector.copy = None
+                yield from self.send(f.CopyFail(b"cancelled"))
+            yield from self.drain(collector)
+        if self.pipeline is not None:
+            self.pipeline.forget()
         if collector.error is not None:
             return "it was cancelled"
         return "it had been completed before it could be cancelled"
@@ -359,16 +368,16 @@ class Session(Transport):
         return collector.results
 
     def run_plainly(self, query: bytes, params: Sequence[bytes | None] | None = None) -> Flow[Result]:
-        """Run a statement as it is, in no transaction of the driver's, and give what it brings, an error included."""
-        self._check_ready()
+        """Run a statement as it is, which is no reason to begin a transaction; gives what it brings, errors included."""
         yield from self.sync_pipeline()
         collector = Collector(query, codec=self.machine.codec)
         messages: tuple[FrontendMessage, ...] = (f.Query(query),)
         if params is not None:
             portal = (f.Bind(b"", b"", params), f.DescribePortal(b""), f.Execute(b""))
             messages = (f.Parse(b"", query), *portal, f.Sync())
+        data = self.encode_opened(*messages, begin=False)
         try:
-            yield from self._exchange(self.encode(*messages), collector)
+            yield from self._exchange(data, collector)
         except e.Error as error:
             if isinstance(error.pgresult, Result):
                 return error.pgresult
@@ -404,23 +413,23 @@ class Session(Transport):
 
     def use_cursor(self, query: Query, binary: bool) -> Flow[Result]:
         """Run a FETCH or a MOVE, which is no reason to begin a transaction."""
-        self._check_ready()
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
-        opening, self.prefix = self.prefix, []
+        opening = len(self.opening(begin=False))
         self.stake = STATEMENT_AT_STAKE[False]
         collector = Collector(query.query, codec=self.machine.codec)
-        data = self.encode(*self._closing(), *series(opening), *extended(query, binary), f.Sync())
-        self._closed_now()
-        yield from self._exchange(data, collector)
-        return collector.results[len(opening)]
+        yield from self._exchange(self.encode_opened(*extended(query, binary), f.Sync(), begin=False), collector)
+        return collector.results[opening]
+
+    def become_quiet(self) -> Flow[None]:
+        """Get to where the server has nothing to say but of its own accord."""
+        self._check_ready()
+        yield from self.receive_pending()
+        if self.on_login is not None:
+            yield from self._exchange(self.encode(f.Sync()), Collector())
 
     def wait_for_notifies(self) -> Flow[None]:
         """Wait until the server says something of its own accord; `on_notify` is told of notifications."""
-        self._check_ready()
-        if self.on_login is not None:  # nobody is subscribed before that is over
-            yield from self._exchange(self.encode(*self._closing(), f.Sync()), Collector())
-            self._closed_now()
         yield from self.receive()
         yield from self.take_arrived(Collector())
 
@@ -454,6 +463,7 @@ class Session(Transport):
             yield from pipeline.sync()
         finally:
             if pipeline.depth == 0:
+                pipeline.forget()  # what was interrupted
                 self.pipeline = None
 
     def receive_pending(self) -> Flow[None]:
@@ -482,7 +492,10 @@ class Session(Transport):
     def cancel_query(self) -> Flow[None]:
         """Have the server cancel what it is doing, by another connection."""
         assert self.canceller is not None
-        yield Aside(self.canceller(self.machine.backend_pid, self.machine.secret_key), _CANCEL_TIMEOUT)
+        try:
+            yield Aside(self.canceller(self.machine.backend_pid, self.machine.secret_key), _CANCEL_TIMEOUT)
+        except DeadlinePassed:
+            raise e.OperationalError("the server could not be asked in time to cancel a statement") from None
 
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
@@ -613,6 +626,7 @@ class Session(Transport):
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
         if outer:
             self._in_block = self._block_failed = False
+            self.own = True
             if rollback:
                 yield from self.rollback()
                 return

@@ -73,6 +73,7 @@ class RowStream:
         """Have the server stop to send what nobody wants, unless it was interrupted and has stopped already."""
         if self._session.occupied != _OCCUPIED:
             return
+        self._session.occupied = ""  # if that fails, the connection is of no use
         yield from self._session.cancel_query()
         try:
             while (yield from self.next()) is not None:

@@ -55,6 +55,9 @@ class AsyncRunner(StreamSocket):
         except StopIteration as stop:
             result: T = stop.value
             return result
+        except GeneratorExit:  # nobody waits for the coroutine any more, and it cannot wait either
+            self.close()
+            raise
         finally:
             # Interrupted between two requests, so that the flow does not hear of it.
             if getattr(flow, "gi_frame", None) is not None:
@@ -168,25 +171,24 @@ class AsyncRunner(StreamSocket):
         if has_pending(wait):
             return True
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[bool] = loop.create_future()
+        ready: asyncio.Future[bool | None] = loop.create_future()
 
-        def wake(readable: bool) -> None:
+        def wake(readable: bool | None) -> None:
             if not ready.done():
                 ready.set_result(readable)
 
-        def pass_deadline() -> None:
-            if not ready.done():
-                ready.set_exception(DeadlinePassed())
-
         remaining = self._remaining()
         descriptor = wait.sock.fileno()
-        timer = None if remaining is None else loop.call_later(remaining, pass_deadline)
+        timer = None if remaining is None else loop.call_later(remaining, wake, None)
         try:
             if wait.write:
                 loop.add_writer(descriptor, wake, False)
             if wait.read:
                 loop.add_reader(descriptor, wake, True)
-            return await ready
+            readable = await ready
+            if readable is None:
+                raise DeadlinePassed
+            return readable
         finally:
             if wait.read:
                 loop.remove_reader(descriptor)

@@ -56,10 +56,11 @@ class StreamSocket:
 
     def hang_up(self) -> None:
         """End the connection while somebody else is waiting for it, who then finds that it has ended."""
-        if self._socket is not None:
+        sock = self._socket
+        if sock is not None:
             with suppress(OSError):  # it has ended already
                 # The plain socket below TLS: its farewell would have to wait too.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def connect(self, family: int, address: Any, keepalive: KeepAlive) -> Steps[None]:
         """Open a connection.

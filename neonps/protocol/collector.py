@@ -24,6 +24,7 @@ class Collector:
         fatal: the server ends the session after the error.
         copy: the CopyInResponse or CopyOutResponse that the last statement has answered, if it did.
         rowcount: how many rows the statements say they have touched, when results are not kept.
+        query: what was sent; see below.
         command_tag: that of the last statement, when results are not kept.
 
     Args:
@@ -40,7 +41,7 @@ class Collector:
         self.error: Error | None = None
         self.fatal = False
         self.copy: b.CopyInResponse | b.CopyOutResponse | None = None
-        self._query = query
+        self.query = query
         self._codec = codec
         self._rows: WireResult | None = None
 
@@ -97,7 +98,7 @@ class Collector:
 
     def _failed(self, event: b.ErrorResponse) -> None:
         if self.error is None:
-            query = self._query.decode(self._codec, "replace") if self._query is not None else None
+            query = self.query.decode(self._codec, "replace") if self.query is not None else None
             self.error = error_from_fields(event.fields, query)
             self.error.pgresult = ErrorResult(event.fields)
         self.fatal = event.fields.get("V", event.fields.get("S")) in _FATAL

@@ -184,6 +184,7 @@ class StateMachine:
         self._parser = BackendParser()
         self._due: deque[State] = deque()
         self._skipping = False  # an extended-query message has failed, and Sync was not sent yet
+        self._in_series = False  # an extended-query message was sent, and no Sync after it
         self._closed = False
 
     @property
@@ -221,6 +222,7 @@ class StateMachine:
         if isinstance(message, f.StartupMessage):
             self.protocol = message.protocol
         self._due.append(due)
+        self._in_series = due in EXTENDED
 
     def receive(self, data: bytes) -> None:
         """Take in bytes that came from the server."""
@@ -234,7 +236,7 @@ class StateMachine:
     @property
     def needs_sync(self) -> bool:
         """Whether extended-query messages were sent, and no Sync after them."""
-        return self._skipping or (bool(self._due) and self._due[-1] in EXTENDED)
+        return self._skipping or self._in_series
 
     def next_event(self) -> BackendMessage | None:
         """The server's next message, or None until more is received.
@@ -273,6 +275,7 @@ class StateMachine:
             if following in COPYING_IN:
                 while len(due) > 1 and due[1] is State.SYNC:
                     del due[1]
+                self._in_series = due[-1] in EXTENDED
             return
         due.popleft()
         if kind is b.ErrorResponse and state in EXTENDED:
