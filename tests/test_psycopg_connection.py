@@ -1484,11 +1484,11 @@ def test_cancel_safe_takes_only_keywords(peer: Peer) -> None:
 
 
 def test_info_keeps_the_connection(peer: Peer) -> None:
-    info = peer.module.connect(peer.url).info
-    gc.collect()
-    assert info.host
-    assert info.status is peer.submodule("pq").ConnStatus.OK
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        info = peer.module.connect(peer.url).info
+        gc.collect()
+        assert info.host
+        assert info.status is peer.submodule("pq").ConnStatus.OK
         del info
         gc.collect()
