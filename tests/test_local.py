@@ -476,7 +476,8 @@ def stop(number, frame):
     sys.exit(7)
 signal.signal({int(number)}, stop)
 print("ready", flush=True)
-signal.pause()
+while True:
+    signal.pause()
 """
     # Without a terminal, so that nobody but the command itself passes anything on.
     with local("--postgres", postgres.url, "--", sys.executable, "-c", program, start_new_session=True) as process:
@@ -494,7 +495,8 @@ import signal, sys
 heard = []
 signal.signal(signal.SIGINT, lambda *_: heard.append(1))
 print("ready", flush=True)
-signal.pause()
+while not heard:  # waiting by pause() could miss one that comes just before
+    signal.sigtimedwait([signal.SIGUSR1], 0.05)
 signal.sigtimedwait([signal.SIGUSR1], 0.3)
 print("heard", len(heard), flush=True)
 """

@@ -187,7 +187,7 @@ class Pipeline:
             self._queue.popleft()
             self.aborted = self._begun = False
             return None
-        if entry is None:  # an error at the end of the transaction, such as that of a deferred constraint, or of the session
+        if entry is None:  # an error at the end of the transaction (a deferred constraint), or of the session
             entry = _own_entry()
             entry.collector.handle(event)
             self._fail(entry, entry.collector.error)

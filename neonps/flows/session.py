@@ -297,6 +297,12 @@ class Session(Transport):
                     yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
             except (Exception, DeadlinePassed) as error:
                 logger.debug("a statement could not be cancelled: %s", type(error).__name__)
+            except GeneratorExit:
+                self.closed = self.broken = True
+                raise
+            except BaseException:  # interrupted once more
+                yield from self.abandon()
+                raise
             yield from self.abandon()
             return f"the connection was closed. {self.stake}".rstrip()
         ended = "nothing was running"
@@ -368,7 +374,7 @@ class Session(Transport):
         return collector.results
 
     def run_plainly(self, query: bytes, params: Sequence[bytes | None] | None = None) -> Flow[Result]:
-        """Run a statement as it is, which is no reason to begin a transaction; gives what it brings, errors included."""
+        """Run a statement as it is, and give what it brings, errors included. It is no reason to begin a transaction."""
         yield from self.sync_pipeline()
         collector = Collector(query, codec=self.machine.codec)
         messages: tuple[FrontendMessage, ...] = (f.Query(query),)
