@@ -374,7 +374,7 @@ class Session(Transport):
         return collector.results
 
     def run_plainly(self, query: bytes, params: Sequence[bytes | None] | None = None) -> Flow[Result]:
-        """Run a statement as it is, and give what it brings, errors included. It is no reason to begin a transaction."""
+        """Run a statement as it is, which is no reason to begin a transaction, and give what it brings, errors too."""
         yield from self.sync_pipeline()
         collector = Collector(query, codec=self.machine.codec)
         messages: tuple[FrontendMessage, ...] = (f.Query(query),)
