@@ -1084,3 +1084,31 @@ def test_types_are_fetched(peer: Peer) -> None:
             assert info.oid == 25
 
     run(work)
+
+
+@pytest.mark.parametrize("way", ["executemany", "pipeline"])
+def test_other_tasks_run_while_much_is_sent(peer: Peer, way: str) -> None:
+    async def work() -> None:
+        async with await peer.connect_async(autocommit=True) as conn:
+            turns = 0
+
+            async def tick() -> None:
+                nonlocal turns
+                while True:
+                    await asyncio.sleep(0)
+                    turns += 1
+
+            ticking = asyncio.create_task(tick())
+            rows = [(str(number) * 100,) for number in range(3000)]
+            if way == "executemany":
+                await conn.cursor().executemany("select %s::text", rows)
+            else:
+                async with conn.pipeline():
+                    for row in rows:
+                        await conn.execute("select %s::text", row)
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+            assert turns > 5
+
+    run(work)

@@ -22,6 +22,7 @@ from ..protocol.result import Result
 from ..query import PostgresQuery
 from .requests import Flow
 from .series import extended, refuse_copy, series
+from .session import STATEMENT_AT_STAKE
 from .transport import Deliver
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Pipeline:
         if not self._session.machine.needs_sync and not self._queue:
             yield from self._raise_error()
             return
+        self._session.stake = self._session.stake or STATEMENT_AT_STAKE[not self.in_transaction]
         yield from self._session.send(f.Sync())
         self._queue.append(None)
         yield from self._receive_all()
@@ -141,6 +143,7 @@ class Pipeline:
     def receive(self) -> Flow[None]:
         """Have the results of what was sent so far delivered. Raises what `sync` raises."""
         if self._queue and not self.aborted:
+            self._session.stake = STATEMENT_AT_STAKE[not self.in_transaction]
             yield from self._session.send(f.Flush())
         yield from self._receive_all()
         yield from self._raise_error()

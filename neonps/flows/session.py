@@ -21,7 +21,7 @@ from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
-from .requests import Aside, Deadline, DeadlinePassed, Flow
+from .requests import Aside, Close, Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, extended, series
 from .transport import Deliver, Query, Tally, Transport
 
@@ -252,6 +252,7 @@ class Session(Transport):
     def guard(self, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
         if self.closed:
             flow.close()
+            yield Close()  # another thread or task may have hung up only
             raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
         if self.in_call:  # called by a handler, a dumper, or a generator of parameters
             flow.close()
@@ -618,15 +619,11 @@ class Session(Transport):
         self._check_ready()
         yield from self.sync_pipeline()
         outer = self.transaction_status is TransactionStatus.IDLE
-        statement = b"SAVEPOINT " + _identifier(savepoint)
-        if outer:
-            self.prefix.append(self.characteristics.begin)
-            self._in_block = True
-            if not savepoint:
-                return True
+        statements = [b"SAVEPOINT " + _identifier(savepoint)] if savepoint else []
         if self.transaction_status is TransactionStatus.INERROR:
-            yield from self.command(statement)  # fails, and that must be heard of now
-        self.prefix.append(statement)
+            yield from self.command(*statements)  # fails, and that must be heard of now
+        self.prefix += [self.characteristics.begin, *statements] if outer else statements
+        self._in_block = self._in_block or outer
         return outer
 
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
