@@ -368,13 +368,18 @@ class Copy(BaseCopy):
         Raises:
             Error: what the server has answered.
         """
+        connection = self._cursor._connection
         try:
             if not self._reading:
                 if exc is None and (data := self._last_data()):
                     self.writer.write(data)
                 self.writer.finish(exc)
+            connection._run_locked(self._finish_flow(exc))
+        except BaseException as error:
+            if not connection.closed:
+                connection._run_locked(self._finish_flow(error))
+            raise
         finally:
-            self._cursor._connection._run_locked(self._finish_flow(exc))
             self._cursor._copy_stream = None
 
     def write(self, buffer: Buffer | str) -> None:
@@ -456,13 +461,18 @@ class AsyncCopy(BaseCopy):
 
     async def finish(self, exc: BaseException | None = None) -> None:
         """As `Copy.finish()`."""
+        connection = self._cursor._connection
         try:
             if not self._reading:
                 if exc is None and (data := self._last_data()):
                     await self.writer.write(data)
                 await self.writer.finish(exc)
+            await connection._run_locked(self._finish_flow(exc))
+        except BaseException as error:
+            if not connection.closed:
+                await connection._run_locked(self._finish_flow(error))
+            raise
         finally:
-            await self._cursor._connection._run_locked(self._finish_flow(exc))
             self._cursor._copy_stream = None
 
     async def write(self, buffer: Buffer | str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from transports import Connect, Connection, Numbers, on_sessions
 
-import neonps
+import neonps.copy
 from neonps import AsyncConnection
 
 INSERT = "insert into numbers values (%s)"
@@ -142,7 +142,8 @@ def test_cancelled_at_each_await(numbers: Numbers, connect_async: Connecting, ac
         async def run() -> None:
             await interrupted
 
-        await asyncio.gather(asyncio.ensure_future(run()), return_exceptions=True)
+        (error,) = await asyncio.gather(asyncio.ensure_future(run()), return_exceptions=True)
+        assert error is None or isinstance(error, asyncio.CancelledError)
         assert not conn.lock.locked()
         assert not conn.closed
         assert conn.info.transaction_status.name == "IDLE"
@@ -252,6 +253,18 @@ def test_a_copy_whose_row_factory_fails(numbers: Numbers, auto: Connection) -> N
 
     cursor: neonps.Cursor[Any] = auto.cursor(row_factory=fail)
     with pytest.raises(ZeroDivisionError), cursor.copy("copy numbers (a) from stdin") as copy:
+        copy.write_row([1])
+    assert auto.execute("select 1").fetchone() == (1,)
+    assert numbers() == []
+
+
+def test_a_copy_whose_writer_fails_at_the_end(numbers: Numbers, auto: Connection) -> None:
+    class Failing(neonps.copy.LibpqWriter):
+        def finish(self, exc: BaseException | None = None) -> None:
+            raise ZeroDivisionError
+
+    cursor = auto.cursor()
+    with pytest.raises(ZeroDivisionError), cursor.copy("copy numbers (a) from stdin", writer=Failing(cursor)) as copy:
         copy.write_row([1])
     assert auto.execute("select 1").fetchone() == (1,)
     assert numbers() == []
