@@ -1305,8 +1305,17 @@ def wait_until_active(admin: Any, mark: str) -> None:
         pass
 
 
+def skip_what_hangs(peer: Peer, run: object) -> None:
+    if peer.name == "psycopg" and run is SLOW[1]:
+        pytest.skip("psycopg sometimes goes on to wait for the second statement")
+
+
 @pytest.mark.parametrize("run", SLOW, ids=["execute", "executemany", "stream"])
-def test_interrupted(conn: Any, admin: Any, in_thread: Any, mark: str, run: Callable[[Any, str], object]) -> None:
+def test_interrupted(
+    peer: Peer, conn: Any, admin: Any, in_thread: Any, mark: str, run: Callable[[Any, str], object]
+) -> None:
+    skip_what_hangs(peer, run)
+
     def interrupt() -> None:
         wait_until_active(admin, mark)
         os.kill(os.getpid(), signal.SIGINT)
@@ -1325,6 +1334,7 @@ def test_interrupted(conn: Any, admin: Any, in_thread: Any, mark: str, run: Call
 def test_cancelled_by_another_thread(
     peer: Peer, conn: Any, admin: Any, in_thread: Any, mark: str, run: Callable[[Any, str], object]
 ) -> None:
+    skip_what_hangs(peer, run)
     waiting = in_thread(lambda: run(conn.cursor(), mark))
     wait_until_active(admin, mark)
     conn.cancel()
