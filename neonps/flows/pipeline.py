@@ -89,22 +89,29 @@ class Pipeline:
     def executemany(
         self, query: PostgresQuery, params: Iterable[Params], *, binary: bool, prepare: bool, deliver: Deliver
     ) -> Flow[int]:
-        """Send a statement with each of `params`; `deliver` is called with all results as they come.
+        """Send a statement with each of `params`; `deliver` gets all results once the last has come.
 
         Returns:
             how often it was sent.
         """
         results: list[Result] = []
+        answers = count = 0
+        all_sent = False
 
         def arrived(more: list[Result]) -> None:
+            nonlocal answers
             results.extend(more)
-            deliver(list(results))
+            answers += 1
+            if all_sent and answers == count:
+                deliver(results)
 
-        count = 0
         for each in params:
             query.dump(each)
             yield from self.execute(query, binary=binary, deliver=arrived, prepare=prepare)
             count += 1
+        all_sent = True
+        if count and answers == count:
+            deliver(results)
         return count
 
     def command(self, statement: bytes) -> Flow[None]:
