@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
@@ -90,6 +91,20 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             self.cursor_factory = cursor_factory
         if context is not None:
             self._adapters = AdaptersMap(context.adapters)
+
+    def __del__(self) -> None:
+        transport = getattr(self, "_transport", None)
+        if transport is None:
+            return
+        shown, was_closed, transport.closed = repr(self), transport.closed, True
+        self._runner.close()  # which another thread or task may have left to whoever was in a call
+        # A session was left to the garbage collector, with its transaction; a pool may do that.
+        if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
+            warnings.warn(
+                f"{shown} was deleted while still open; use it as a context manager or call close()",
+                ResourceWarning,
+                stacklevel=2,
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"

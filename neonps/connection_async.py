@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
@@ -123,20 +122,6 @@ class AsyncConnection(BaseConnection[Row]):
         finally:
             if getattr(self, "_pool", None) is None:  # a pool wants it back
                 await self.close()
-
-    def __del__(self) -> None:
-        transport = getattr(self, "_transport", None)
-        if transport is None:
-            return
-        shown, was_closed, transport.closed = repr(self), transport.closed, True
-        self._runner.close()  # which another thread or task may have left to whoever was in a call
-        # A session was left to the garbage collector, with its transaction; a pool may do that.
-        if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
-            warnings.warn(
-                f"{shown} was deleted while still open; use it as a context manager or call close()",
-                ResourceWarning,
-                stacklevel=2,
-            )
 
     async def close(self) -> None:
         """As `Connection.close()`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
 from ..abc import Params
+from ..escaping import quote_identifier
 from ..isolation import TransactionCharacteristics
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol import backend as b
@@ -42,7 +42,7 @@ UNDO = f.Parse(b"", b"_neonps_undo")
 class Session(Transport):
     """A session that has sent its start-up packet. See `neonps.flows.connect.open_session`.
 
-    BEGIN and SAVEPOINT are not sent on their own: they wait in `_prefix` and travel with the next statement, in
+    BEGIN and SAVEPOINT are not sent on their own: they wait in `prefix` and travel with the next statement, in
     front of it and in the same series of extended-query messages, so that the statement is not run should they fail.
     """
 
@@ -117,6 +117,12 @@ class Session(Transport):
             return [self.characteristics.begin]
         return self.prefix
 
+    def _open_statement(self) -> int:
+        """How many statements go in front of the next one; take note of what is at stake with it."""
+        opening = len(self.opening())
+        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        return opening
+
     def encode_opened(self, *messages: FrontendMessage, begin: bool = True) -> bytes:
         """Encode `messages` after what has to go in front; only if that succeeds it counts as sent."""
         data = self.encode(*self._closing(), *series(self.opening(begin)), *messages)
@@ -175,15 +181,19 @@ class Session(Transport):
     def next_event(self) -> Flow[BackendMessage]:
         """The next message of the server that is not dealt with here."""
         while True:
-            event = self.machine.next_event()
+            event = self._event_here()
             if event is None:
                 yield from self.receive()
-            elif type(event) in _ASIDE:
-                _ASIDE[type(event)](self, event)
             elif self.on_login is None or not (yield from self.on_login(event)):
-                if type(event) is b.CommandComplete:
-                    self.prepared.heed(event.tag)
                 return event
+
+    def _event_here(self) -> BackendMessage | None:
+        """The next message that has arrived and is not dealt with here; None if there is none."""
+        while (event := self.machine.next_event()) is not None and type(event) in _ASIDE:
+            _ASIDE[type(event)](self, event)
+        if type(event) is b.CommandComplete:
+            self.prepared.heed(event.tag)
+        return event
 
     def drain(self, collector: Collector, *, stop_at_copy: bool = False) -> Flow[None]:
         """Give `collector` all that answers what was sent, up to the last ReadyForQuery, or until data can be copied.
@@ -356,8 +366,7 @@ class Session(Transport):
         if self.pipeline is not None:
             yield from self.pipeline.execute(query, binary=binary, deliver=deliver, prepare=prepare)
             return None
-        opening = len(self.opening())
-        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        opening = self._open_statement()
         name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
         if query.bound or binary or name:
@@ -395,8 +404,7 @@ class Session(Transport):
         """Send a statement whose answers are to be read by the caller; gives the number of results before its own."""
         if self.pipeline is not None:
             raise e.ProgrammingError("stream() cannot be used in pipeline mode")
-        opening = len(self.opening())
-        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        opening = self._open_statement()
         yield from self.write(self.encode_opened(*extended(query, binary), f.Sync()))
         return opening
 
@@ -479,8 +487,7 @@ class Session(Transport):
 
     def start_copy(self, query: bytes, collector: Collector) -> Flow[None]:
         """Send a COPY statement and read until its data can flow; `collector.copy` is None if it is no COPY."""
-        opening = len(self.opening())
-        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        opening = self._open_statement()
         yield from self.write(self.encode_opened(f.Query(query)))
         yield from self.drain(collector, stop_at_copy=True)
         collector.drop(opening)
@@ -511,7 +518,7 @@ class Session(Transport):
         if self.pipeline is not None:
             taken: list[Result] = []
             if returning:  # these are waited for, as psycopg does
-                deliver = partial(_replace, taken)
+                deliver = taken.extend
             count = yield from self.pipeline.executemany(query, params, binary=binary, prepare=prepare, deliver=deliver)
             if returning:
                 yield from self.pipeline.receive()
@@ -533,14 +540,8 @@ class Session(Transport):
         self.machine.receive(data or b"")
 
     def arrived_event(self) -> BackendMessage | None:
-        """The next message that is here already and is not dealt with here; None if there is none."""
-        if self.on_login is not None:
-            return None
-        while (event := self.machine.next_event()) is not None and type(event) in _ASIDE:
-            _ASIDE[type(event)](self, event)
-        if type(event) is b.CommandComplete:
-            self.prepared.heed(event.tag)
-        return event
+        """What has arrived that answers a statement; None if nothing has, or the login is not complete."""
+        return self._event_here() if self.on_login is None else None
 
     def take_arrived(self, collector: Collector) -> Flow[None]:
         """Give `collector` what has arrived already, so that it does not pile up while much is sent.
@@ -619,7 +620,7 @@ class Session(Transport):
         self._check_ready()
         yield from self.sync_pipeline()
         outer = self.transaction_status is TransactionStatus.IDLE
-        statements = [b"SAVEPOINT " + _identifier(savepoint)] if savepoint else []
+        statements = [b"SAVEPOINT " + quote_identifier(savepoint.encode())] if savepoint else []
         if self.transaction_status is TransactionStatus.INERROR:
             yield from self.command(*statements)  # fails, and that must be heard of now
         self.prefix += [self.characteristics.begin, *statements] if outer else statements
@@ -640,7 +641,7 @@ class Session(Transport):
                     yield from self.rollback()  # a pipeline has failed, so that there was no COMMIT
                 raise
             return
-        name = _identifier(savepoint)
+        name = quote_identifier(savepoint.encode())
         error = None
         if rollback:
             error = yield from self._end_pipeline()
@@ -685,14 +686,6 @@ STATEMENT_AT_STAKE = {
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
-
-
-def _replace(target: list[Result], results: list[Result]) -> None:
-    target[:] = results
-
-
-def _identifier(name: str) -> bytes:
-    return b'"' + name.encode().replace(b'"', b'""') + b'"'
 
 
 #: Messages that have nothing to do with what was sent.
