@@ -326,9 +326,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         deferrable: bool | None,
     ) -> Flow[list[Result]]:
         transport = self._transport
-        given = TransactionCharacteristics(
-            None if isolation_level is None else IsolationLevel(isolation_level), read_only, deferrable
-        )
+        given = TransactionCharacteristics.of(isolation_level, read_only, deferrable)
         queries = []
         for item in statements:
             statement, params = _statement_and_params(item)
@@ -336,8 +334,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             query.convert(statement, params)
             queries.append(query)
         if not self._in_transaction():
-            own = transport.characteristics
-            given = own._replace(**{name: value for name, value in given._asdict().items() if value is not None})
+            given = given.over(transport.characteristics)
         return (yield from transport.batch(queries, given))
 
     def _transformer(self) -> Any:

@@ -120,7 +120,7 @@ class BaseQueryFunction(Generic[R]):
         self._settings = resolve(conninfo, {**kwargs, "transport": "http"})
         self._row_factory = row_factory or dict_row
         self._full_results = bool(full_results)
-        self._characteristics = characteristics_of(isolation_level, read_only, deferrable)
+        self._characteristics = TransactionCharacteristics.of(isolation_level, read_only, deferrable)
         self._adapters = AdaptersMap(adapters if context is None else context.adapters)
         self._kept: dict[Hashable, list[Kept]] = {}
 
@@ -165,9 +165,7 @@ class BaseQueryFunction(Generic[R]):
         if isinstance(statements, (str, bytes, Composable)):
             raise TypeError(f"the statements of a transaction should be a list, got {type(statements).__name__}")
         items = [_statement(item) for item in (statements(Statements()) if callable(statements) else statements)]
-        given = {name: value for name, value in characteristics._asdict().items() if value is not None}
-        merged = self._characteristics._replace(**given)
-        return self._completed(items, merged, row_factory, full_results, timeout)
+        return self._completed(items, characteristics.over(self._characteristics), row_factory, full_results, timeout)
 
     def _completed(
         self,
@@ -276,14 +274,6 @@ def _pop(kept: list[Kept]) -> Kept | None:
         return kept.pop()
     except IndexError:
         return None
-
-
-def characteristics_of(
-    isolation_level: IsolationLevel | int | None, read_only: bool | None, deferrable: bool | None
-) -> TransactionCharacteristics:
-    return TransactionCharacteristics(
-        None if isolation_level is None else IsolationLevel(isolation_level), read_only, deferrable
-    )
 
 
 def _statement(item: TransactionItem) -> Statement:

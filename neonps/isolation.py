@@ -32,6 +32,21 @@ class TransactionCharacteristics(NamedTuple):
     read_only: bool | None = None
     deferrable: bool | None = None
 
+    @classmethod
+    def of(
+        cls, isolation_level: IsolationLevel | int | None, read_only: bool | None, deferrable: bool | None
+    ) -> TransactionCharacteristics:
+        """The same, of a level that may be a number.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        return cls(None if isolation_level is None else IsolationLevel(isolation_level), read_only, deferrable)
+
+    def over(self, others: TransactionCharacteristics) -> TransactionCharacteristics:
+        """These, and where they leave something open, `others`."""
+        return others._replace(**{name: value for name, value in self._asdict().items() if value is not None})
+
     @property
     def begin(self) -> bytes:
         """The BEGIN statement."""

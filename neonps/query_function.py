@@ -16,11 +16,10 @@ from .base_query_function import (
     Statement,
     TransactionItems,
     call_flow,
-    characteristics_of,
     discard_all,
 )
 from .connection import Connection
-from .isolation import IsolationLevel
+from .isolation import IsolationLevel, TransactionCharacteristics
 from .net.blocking import BlockingRunner
 from .query import RawQuery
 from .rows import BaseRowFactory, DictRow, tuple_row
@@ -153,7 +152,7 @@ class QueryFunction(BaseQueryFunction[R]):
         Raises:
             Error: as a single statement; the first error of the server. Nothing has taken effect.
         """
-        characteristics = characteristics_of(isolation_level, read_only, deferrable)
+        characteristics = TransactionCharacteristics.of(isolation_level, read_only, deferrable)
         return self._run(self._transaction_call(statements, characteristics, row_factory, full_results, timeout))
 
     def close(self) -> None:

@@ -17,11 +17,10 @@ from .base_query_function import (
     Statement,
     TransactionItems,
     call_flow,
-    characteristics_of,
     discard_all,
 )
 from .connection_async import AsyncConnection
-from .isolation import IsolationLevel
+from .isolation import IsolationLevel, TransactionCharacteristics
 from .net.aio import AsyncRunner
 from .query import RawQuery
 from .rows import BaseRowFactory, DictRow, tuple_row
@@ -128,7 +127,7 @@ class AsyncQueryFunction(BaseQueryFunction[R]):
         timeout: float | None = None,
     ) -> list[Any]:
         """Run several statements with one request, as one transaction; see `QueryFunction.transaction()`."""
-        characteristics = characteristics_of(isolation_level, read_only, deferrable)
+        characteristics = TransactionCharacteristics.of(isolation_level, read_only, deferrable)
         return await self._run(self._transaction_call(statements, characteristics, row_factory, full_results, timeout))
 
     async def close(self) -> None:

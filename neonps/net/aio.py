@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -27,8 +26,7 @@ from ..flows.requests import (
     Send,
     StartTLS,
 )
-from .addresses import numbers_of, numeric_addresses, unix_address
-from .stream_socket import Steps, StreamSocket, Wait, has_pending
+from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
 
@@ -38,7 +36,6 @@ class AsyncRunner(StreamSocket):
 
     def __init__(self) -> None:
         super().__init__()
-        self._deadline: float | None = None  # by time.monotonic()
         self._hurried = False  # nothing had to be waited for when something was last received
 
     async def run(self, flow: Flow[T]) -> T:
@@ -64,41 +61,10 @@ class AsyncRunner(StreamSocket):
                 flow.close()
                 self.close()
 
-    # One method per request
-
-    async def _open(self, request: Open) -> None:
-        self.close()
-        within = self._deadline
-        if request.timeout is not None:
-            limit = time.monotonic() + request.timeout
-            self._deadline = limit if within is None else min(within, limit)
-        try:
-            await self._connect(request)
-            if request.tls is not None:
-                await self._drive(self.start_tls(request.tls))
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._deadline = within
-
-    async def _connect(self, request: Open) -> None:
-        if address := unix_address(request.host, request.port):
-            await self._drive(self.connect(socket.AF_UNIX, address, request.keepalive))
-            return
-        error: OSError | None = None
-        for family, at in await self._resolve(request.host, request.port):
-            try:
-                await self._drive(self.connect(family, at, request.keepalive))
-                return
-            except OSError as e:
-                error = e
-        raise error or NameNotResolved(f"host {request.host!r} has no address")
+    # What is not done in steps
 
     async def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
         """The addresses of `host`. What the system's resolver is still doing at the deadline is left to itself."""
-        if found := numeric_addresses(host, port):
-            return found
         lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         try:
             infos = await asyncio.wait_for(lookup, self._remaining())
@@ -107,16 +73,6 @@ class AsyncRunner(StreamSocket):
         except (OSError, UnicodeError) as error:
             raise NameNotResolved(f"failed to resolve host {host!r}: {error}") from None
         return [(int(family), address) for family, _, _, _, address in infos]
-
-    async def _resolve_host(self, request: Resolve) -> list[str]:
-        found = await self._resolve(request.host, request.port)
-        return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
-
-    async def _start_tls(self, request: StartTLS) -> bytes | None:
-        return await self._drive(self.start_tls(request.tls))
-
-    async def _send(self, request: Send) -> None:
-        await self._drive(self.send(request.data))
 
     async def _receive(self, request: Receive) -> bytes:
         if self._hurried:
@@ -133,11 +89,11 @@ class AsyncRunner(StreamSocket):
         self.close()
 
     async def _set_deadline(self, request: Deadline) -> None:
-        self._deadline = None if request.seconds is None else time.monotonic() + request.seconds
+        self.set_deadline(request.seconds)
 
     async def _aside(self, request: Aside) -> Any:
         runner = AsyncRunner()
-        runner._deadline = time.monotonic() + request.timeout
+        runner.set_deadline(request.timeout)
         try:
             return await runner.run(request.flow)
         finally:
@@ -148,20 +104,17 @@ class AsyncRunner(StreamSocket):
     async def _drive(self, steps: Steps[T]) -> T:
         """Take steps to their end, waiting in between."""
         try:
-            wait = next(steps)
+            step = next(steps)
             while True:
                 try:
-                    readable = await self._wait(wait)
+                    answer = await (self._resolve(*step) if isinstance(step, Lookup) else self._wait(step))
                 except BaseException as error:
-                    wait = steps.throw(error)
+                    step = steps.throw(error)
                 else:
-                    wait = steps.send(readable)
+                    step = steps.send(answer)
         except StopIteration as stop:
             result: T = stop.value
             return result
-
-    def _remaining(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     async def _wait(self, wait: Wait) -> bool:
         """Wait for the socket; True if it can be read.
@@ -200,10 +153,10 @@ class AsyncRunner(StreamSocket):
 
 
 _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
-    Resolve: AsyncRunner._resolve_host,
-    Open: AsyncRunner._open,
-    StartTLS: AsyncRunner._start_tls,
-    Send: AsyncRunner._send,
+    Resolve: lambda runner, request: runner._drive(runner.resolve(request)),
+    Open: lambda runner, request: runner._drive(runner.open(request)),
+    StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
+    Send: lambda runner, request: runner._drive(runner.send(request.data)),
     Receive: AsyncRunner._receive,
     Poll: AsyncRunner._poll,
     Close: AsyncRunner._close,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,21 +22,13 @@ from ..flows.requests import (
     Send,
     StartTLS,
 )
-from .addresses import numbers_of, numeric_addresses, unix_address
-from .stream_socket import Steps, StreamSocket, Wait, has_pending
+from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
-
-#: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
-_LONGEST_WAIT = 2_000_000.0
 
 
 class BlockingRunner(StreamSocket):
     """Runs flows on one connection, blocking the thread while it waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._deadline: float | None = None  # by time.monotonic()
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out what `flow` asks for until it returns, and give what it returns, or raise what it raises."""
@@ -59,41 +50,10 @@ class BlockingRunner(StreamSocket):
                 flow.close()
                 self.close()
 
-    # One method per request
-
-    def _open(self, request: Open) -> None:
-        self.close()
-        within = self._deadline
-        if request.timeout is not None:
-            limit = time.monotonic() + request.timeout
-            self._deadline = limit if within is None else min(within, limit)
-        try:
-            self._connect(request)
-            if request.tls is not None:
-                self._drive(self.start_tls(request.tls))
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._deadline = within
-
-    def _connect(self, request: Open) -> None:
-        if address := unix_address(request.host, request.port):
-            self._drive(self.connect(socket.AF_UNIX, address, request.keepalive))
-            return
-        error: OSError | None = None
-        for family, address in self._resolve(request.host, request.port):
-            try:
-                self._drive(self.connect(family, address, request.keepalive))
-                return
-            except OSError as e:
-                error = e
-        raise error or NameNotResolved(f"host {request.host!r} has no address")
+    # What is not done in steps
 
     def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
         """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread that may be left."""
-        if found := numeric_addresses(host, port):
-            return found
         outcome: list[Any] = []
 
         def resolve() -> None:
@@ -113,16 +73,9 @@ class BlockingRunner(StreamSocket):
         addresses: list[tuple[int, Any]] = outcome[0]
         return addresses
 
-    def _resolve_host(self, request: Resolve) -> list[str]:
-        found = self._resolve(request.host, request.port)
-        return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
-
-    def _set_deadline(self, request: Deadline) -> None:
-        self._deadline = None if request.seconds is None else time.monotonic() + request.seconds
-
     def _aside(self, request: Aside) -> Any:
         runner = BlockingRunner()
-        runner._deadline = time.monotonic() + request.timeout
+        runner.set_deadline(request.timeout)
         try:
             return runner.run(request.flow)
         finally:
@@ -133,20 +86,17 @@ class BlockingRunner(StreamSocket):
     def _drive(self, steps: Steps[T]) -> T:
         """Take steps to their end, waiting in between."""
         try:
-            wait = next(steps)
+            step = next(steps)
             while True:
                 try:
-                    readable = self._wait(wait)
+                    answer = self._resolve(*step) if isinstance(step, Lookup) else self._wait(step)
                 except BaseException as error:
-                    wait = steps.throw(error)
+                    step = steps.throw(error)
                 else:
-                    wait = steps.send(readable)
+                    step = steps.send(answer)
         except StopIteration as stop:
             result: T = stop.value
             return result
-
-    def _remaining(self) -> float | None:
-        return None if self._deadline is None else min(max(0.0, self._deadline - time.monotonic()), _LONGEST_WAIT)
 
     def _wait(self, wait: Wait) -> bool:
         """Wait for the socket; True if it can be read.
@@ -173,13 +123,13 @@ class BlockingRunner(StreamSocket):
 
 
 _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
-    Resolve: BlockingRunner._resolve_host,
-    Open: BlockingRunner._open,
+    Resolve: lambda runner, request: runner._drive(runner.resolve(request)),
+    Open: lambda runner, request: runner._drive(runner.open(request)),
     StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
     Send: lambda runner, request: runner._drive(runner.send(request.data)),
     Receive: lambda runner, request: runner._drive(runner.receive()),
     Poll: lambda runner, request: runner.poll(),
     Close: lambda runner, request: runner.close(),
-    Deadline: BlockingRunner._set_deadline,
+    Deadline: lambda runner, request: runner.set_deadline(request.seconds),
     Aside: BlockingRunner._aside,
 }

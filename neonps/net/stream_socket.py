@@ -10,17 +10,27 @@ import errno
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from ..flows.requests import TLS, KeepAlive
-from .addresses import set_keepalive
+from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve
+from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
 from .tls import check_alpn, failure, ssl_context
 
 T = TypeVar("T")
 
 _RECEIVE_SIZE = 1 << 18
+#: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
+_LONGEST_WAIT = 2_000_000.0
+
+
+class Lookup(NamedTuple):
+    """Find the addresses of a host, as pairs of family and address."""
+
+    host: str
+    port: int
 
 
 class Wait(NamedTuple):
@@ -31,7 +41,7 @@ class Wait(NamedTuple):
     write: bool
 
 
-Steps = Generator[Wait, bool, T]
+Steps = Generator["Wait | Lookup", Any, T]
 
 
 class StreamSocket:
@@ -41,6 +51,15 @@ class StreamSocket:
         self._socket: socket.socket | None = None
         self._arrived: list[bytes] = []  # read while something was sent
         self._ended = False
+        self._deadline: float | None = None  # by time.monotonic()
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """From now on all waits together may take `seconds`; None lifts the limit."""
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+
+    def _remaining(self) -> float | None:
+        """How long a wait may take, in seconds."""
+        return None if self._deadline is None else min(max(0.0, self._deadline - time.monotonic()), _LONGEST_WAIT)
 
     def fileno(self) -> int:
         """The file descriptor of the connection; -1 when there is none."""
@@ -61,6 +80,49 @@ class StreamSocket:
             with suppress(OSError):  # it has ended already
                 # The plain socket below TLS: its farewell would have to wait too.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def open(self, request: Open) -> Steps[None]:
+        """Open a connection to the first address that takes it.
+
+        Raises:
+            OSError: none did.
+            DeadlinePassed: it took too long.
+        """
+        self.close()
+        within = self._deadline
+        if request.timeout is not None:
+            limit = time.monotonic() + request.timeout
+            self._deadline = limit if within is None else min(within, limit)
+        try:
+            yield from self._connect(request)
+            if request.tls is not None:
+                yield from self.start_tls(request.tls)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._deadline = within
+
+    def _connect(self, request: Open) -> Steps[None]:
+        if address := unix_address(request.host, request.port):
+            yield from self.connect(socket.AF_UNIX, address, request.keepalive)
+            return
+        error: OSError | None = None
+        for family, at in (yield from self._addresses(request.host, request.port)):
+            try:
+                yield from self.connect(family, at, request.keepalive)
+                return
+            except OSError as e:
+                error = e
+        raise error or NameNotResolved(f"host {request.host!r} has no address")
+
+    def _addresses(self, host: str, port: int) -> Steps[list[tuple[int, Any]]]:
+        return numeric_addresses(host, port) or (yield Lookup(host, port))
+
+    def resolve(self, request: Resolve) -> Steps[list[str]]:
+        """The addresses of a host, as text."""
+        found = yield from self._addresses(request.host, request.port)
+        return list(dict.fromkeys(numbers_of(family, address) for family, address in found))
 
     def connect(self, family: int, address: Any, keepalive: KeepAlive) -> Steps[None]:
         """Open a connection.
