@@ -284,6 +284,7 @@ def test_the_error_has_the_connection(peer: Peer) -> None:
     assert error.pgconn is not None
     assert error.pgconn.status == pq.ConnStatus.BAD
     assert error.pgconn.transaction_status == pq.TransactionStatus.UNKNOWN
+    assert error.pgconn.pipeline_status == pq.PipelineStatus.OFF
     assert error.pgconn.used_password
     assert not error.pgconn.needs_password
     assert error.pgconn.user == b"postgres"
