@@ -1,39 +1,12 @@
-"""What the README and the example promise: each program runs as it stands, and prints what is shown."""
+"""What the README says beside its programs: the line for pandas, and the tour."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-#: A program, and what it prints.
-_block = re.compile(
-    r"^```python\n(?P<program>.*?)^```\n(?:\n```output\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL
-)
-_link = re.compile(r"\[[^\]]*\]\((?!https?:)(?P<file>[^)#]*)#?(?P<heading>[^)]*)\)")
-_heading = re.compile(r"^#+ (.*)$", re.MULTILINE)
-_fenced = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-
-
-def programs(page: str) -> list[Any]:
-    """The programs of a page and what each prints, as parameters of a test."""
-    return [
-        pytest.param(match["program"], match["output"], id=f"line {page.count(chr(10), 0, match.start()) + 1}")
-        for match in _block.finditer(page)
-    ]
-
-
-BLOCKS = programs(README)
+from pages import run
 
 READ_SQL = (
     "import pandas, neonps, os; "
@@ -41,45 +14,9 @@ READ_SQL = (
 )
 
 
-def run(*arguments: str, url: str | None) -> subprocess.CompletedProcess[str]:
-    """Run Python with `DATABASE_URL` set to `url`, or not set."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "NEONPS_"))}
-    environment.pop("DATABASE_URL", None)
-    environment.update({"PYTHONIOENCODING": "utf-8", **({} if url is None else {"DATABASE_URL": url})})
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-
-
-def check_program(program: str, output: str | None, url: str, directory: Path, *options: str) -> None:
-    """Run a program with `options` of Python, and compare what it prints with what is shown."""
-    path = directory / "try.py"
-    path.write_text(program, encoding="utf-8")
-    ran = run(*options, str(path), url=url)
-    assert ran.stderr == ""
-    assert ran.returncode == 0
-    assert ran.stdout == output
-
-
 def lines(text: str) -> list[str]:
     """The lines of a text, without the space around each."""
     return [" ".join(line.split()) for line in text.splitlines()]
-
-
-@pytest.mark.parametrize(("program", "output"), BLOCKS)
-def test_programs_of_the_readme_print_what_it_says(program: str, output: str | None, url: str, tmp_path: Path) -> None:
-    check_program(program, output, url, tmp_path, "-W", "default::ResourceWarning")
-
-
-def test_the_readme_has_programs() -> None:
-    assert len(BLOCKS) >= 4
-    assert README.count("```python") == len(BLOCKS)
 
 
 @pytest.mark.parametrize("transport", ["http", "websocket"])
@@ -165,20 +102,3 @@ def test_the_tour_says_why_it_cannot_start(url: str | None, why: str) -> None:
     assert why in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert "sesame" not in ran.stderr
-
-
-# Links
-
-
-def anchors(page: Path) -> set[str]:
-    """What the headings of a page are called in links, as GitHub does it."""
-    text = _fenced.sub("", page.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-").lower() for heading in _heading.findall(text)}
-
-
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
-def test_links_lead_somewhere(page: Path) -> None:
-    for match in _link.finditer(page.read_text(encoding="utf-8")):
-        target = (page.parent / match["file"]).resolve() if match["file"] else page
-        assert target.exists(), match[0]
-        assert not match["heading"] or match["heading"] in anchors(target), match[0]

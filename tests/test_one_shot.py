@@ -1,16 +1,10 @@
-"""What docs/neon.md and its example promise: each program runs as it stands, and prints what is shown."""
+"""The example of one-shot queries."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 import pytest
-from test_readme import ROOT, check_program, programs, run
-
-PAGE = (ROOT / "docs" / "neon.md").read_text(encoding="utf-8")
-
-BLOCKS = programs(PAGE)
+from pages import run
 
 ONE_SHOT = """\
 (200, {'id': 1, 'title': 'Hello'}) (404, 'not found')
@@ -19,16 +13,6 @@ UPDATE 1 / UPDATE 0
 nothing added: Key (id)=(1) already exists. / 1 added
 [[3], ['Third']]
 """
-
-
-@pytest.mark.parametrize(("program", "output"), BLOCKS)
-def test_programs_print_what_is_shown(program: str, output: str | None, url: str, tmp_path: Path) -> None:
-    check_program(program, output, url, tmp_path, "-X", "dev", "-W", "error")
-
-
-def test_the_page_has_programs() -> None:
-    assert len(BLOCKS) >= 5
-    assert PAGE.count("```python") == len(BLOCKS)
 
 
 def test_one_shot_queries(url: str, admin: psycopg.Connection[object]) -> None:

@@ -1,0 +1,33 @@
+"""The programs that the README and the pages in `docs/` show, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+#: A program, and what it prints. What is not a whole program is fenced as `py`.
+BLOCK = re.compile(
+    r"^```python\n(?P<program>.*?)^```\n(?:\n```output\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
+
+
+def run(*arguments: str, url: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Python with `DATABASE_URL` set to `url`, or not set."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "NEONPS_"))}
+    environment.pop("DATABASE_URL", None)
+    environment.update({"PYTHONIOENCODING": "utf-8", **({} if url is None else {"DATABASE_URL": url})})
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
