@@ -58,7 +58,7 @@ def cursor(peer: Peer, conn: Any) -> Any:
         ([dt.date(2020, 1, 1)], "'{2020-01-01}'::date[]"),
         ((1, "a"), "'(1,a)'"),
     ],
-    ids=repr,
+    ids=lambda value: f"memoryview({bytes(value)!r})" if isinstance(value, memoryview) else repr(value),
 )
 def test_mogrify_values(cursor: Any, value: Any, expected: str) -> None:
     found = cursor.mogrify("select %s", (value,))
