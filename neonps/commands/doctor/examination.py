@@ -1,0 +1,190 @@
+"""Going through the steps of connecting over one transport."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from ... import errors as e
+from ...connection import Connection
+from ...endpoint import Endpoint
+from ...flows.connect import open_transport
+from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open, TLSFailed
+from ...flows.transport import Transport
+from ...net.blocking import BlockingRunner
+from ...rows import TupleRow, tuple_row
+from ...settings import Settings
+from .advice import advise
+from .failure import Failure
+from .secrets import Secrets
+from .step import OK, Step
+from .watch import WatchedRunner
+
+#: Asks for what a program would like to know of the server, and needs no rights.
+QUERY = (
+    "SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), "
+    "pg_catalog.current_setting('default_transaction_read_only')"
+)
+
+#: A first answer that takes so many seconds, and so many times as long as the second, has woken somebody up.
+_WAKING = 1.5
+_TIMES = 5
+
+#: How long the look at whether a server speaks TLS may take, in seconds.
+_LOOK = 3.0
+
+_prefix = re.compile(r"connection failed: connection to .*? failed: (?:FATAL:  |ERROR:  )?", re.DOTALL)
+
+
+class Examination:
+    """The examination of one transport.
+
+    Args:
+        settings: where and how to connect.
+        secrets: what no step may show.
+        report: takes each step when it has ended.
+        environ: the environment, in which a proxy may be named.
+
+    Attributes:
+        failed: the step that has failed, which was not reported.
+    """
+
+    def __init__(
+        self, settings: Settings, secrets: Secrets, report: Callable[[Step], None], environ: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._secrets = secrets
+        self._report = report
+        self._runner = WatchedRunner(settings.transport, self._report_hidden, why_plain(settings))
+        self.failed: Step | None = None
+
+    def _report_hidden(self, step: Step) -> None:
+        """Report a step without the secrets that a server may have quoted."""
+        step.fact = self._secrets.hide(step.fact)
+        self._report(step)
+
+    def run(self) -> bool:
+        """Go through the steps; gives whether all went well, see `failed` otherwise."""
+        try:
+            self._connect()
+        except e.Error as error:
+            self.failed = self._failure(error)
+            return False
+        finally:
+            self._runner.close()
+        return True
+
+    def _connect(self) -> None:
+        """Do what `Connection.connect()` does, and run a query."""
+        transport = self._runner.run(open_transport(self._settings))
+        connection: Connection[TupleRow] = Connection(transport, self._runner, tuple_row)
+        try:
+            first = self._log_in(connection, transport)
+            self._runner.begin("query", self._runner.where)
+            row = connection.execute(QUERY).fetchone()
+            assert row is not None
+            version, in_recovery, read_only = row
+            query = self._runner.finish(f"PostgreSQL {version}, {_round_trips(self._runner.round_trips)}")
+        finally:
+            connection.close()
+        query.notes = [*notes_on_server(version, in_recovery, read_only == "on"), *_notes_on_waking(first, query)]
+        self._report_hidden(query)
+
+    def _log_in(self, connection: Connection[TupleRow], transport: Transport) -> Step:
+        """See the login to its end; gives the step in which the database was first heard of."""
+        login = f'user "{self._settings.user}", database "{self._settings.dbname}"'
+        if transport.has_session:
+            return self._runner.end(f"{login}, {_round_trips(self._runner.round_trips)}")
+        connection.execute(QUERY)  # a request is a login too
+        request_id = connection.info.request_id
+        first = self._runner.end("200 OK" + (f", request id {request_id}" if request_id else ""))
+        self._report(Step("login", transport.name, OK, fact=f"{login}, in the same request"))
+        return first
+
+    def _failure(self, error: e.Error) -> Step:
+        """The step in which it has failed, with what to do."""
+        runner, settings = self._runner, self._settings
+        if runner.step == "endpoint" and answers_as_database(error):
+            runner.end(f"{error.status}, request id {error.request_id}" if error.request_id else f"{error.status}")
+            runner.begin("query" if error.sqlstate and not is_about_login(error) else "login", runner.where)
+            runner.began = None
+        step = runner.unfinished(self._secrets.hide(_in_a_line(str(error))))
+        failure = Failure(step.name, settings, error, runner.cause, runner.where, runner.heard)
+        endpoint = settings.fetch_url or settings.websocket_url
+        if step.name in ("endpoint", "upgrade") and failure.is_nonsense and endpoint and not endpoint.secure:
+            failure.speaks_tls = speaks_tls(endpoint)
+        step.advice = advise(failure, self._environ)
+        return step
+
+
+def answers_as_database(error: e.Error) -> bool:
+    """Whether an error over HTTP is the database's, or about who asks, rather than about the request."""
+    return error.sqlstate is not None or error.status == 401 or "there is no password" in str(error)
+
+
+def is_about_login(error: e.Error) -> bool:
+    """Whether it is a login that the database has refused."""
+    return error.diag.severity == "FATAL" or (error.sqlstate or "")[:2] in ("28", "3D")
+
+
+def speaks_tls(endpoint: Endpoint) -> bool:
+    """Whether a server begins a TLS handshake, whatever its certificate."""
+
+    def look() -> Flow[None]:
+        yield Deadline(_LOOK)
+        yield Open(endpoint.host, endpoint.port, TLS(endpoint.host))
+
+    runner = BlockingRunner()
+    try:
+        runner.run(look())
+    except TLSFailed as error:
+        return "certificate" in str(error) or "ALERT" in str(error)
+    except (OSError, DeadlinePassed):
+        return False
+    finally:
+        runner.close()
+    return True
+
+
+def notes_on_server(version: str, in_recovery: bool, read_only: bool) -> list[str]:
+    """What is worth knowing of a server."""
+    notes = []
+    major = int(version.partition(".")[0]) if version.partition(".")[0].isdigit() else 0
+    # Each major version gets corrections for five years, until a November: 14 until that of 2026.
+    if major >= 10 and date.today() > date(2012 + major, 11, 30):
+        notes.append(f"PostgreSQL {major} has had no corrections since November {2012 + major}: plan to upgrade it.")
+    if in_recovery:
+        notes.append(
+            "The server is a standby, which can be read but not written to: for writing give the primary's host."
+        )
+    elif read_only:
+        notes.append("Transactions are read-only unless they say otherwise (default_transaction_read_only is on).")
+    return notes
+
+
+def _notes_on_waking(first: Step, query: Step) -> list[str]:
+    before, after = first.seconds or 0.0, query.seconds or 0.0
+    if before < max(_WAKING, _TIMES * after):
+        return []
+    return [
+        f"The first answer took {before:.1f} s and the next {after:.1f} s: the database was probably asleep, and is "
+        "awake now. If programs give up on it meanwhile, give them more time by connect_timeout (over HTTP: timeout)."
+    ]
+
+
+def _round_trips(count: int) -> str:
+    return f"{count} round trip{'s' * (count != 1)}"
+
+
+def _in_a_line(message: str) -> str:
+    """A message of the driver without the address, which the step tells, and without libpq's question behind it."""
+    return " ".join(_prefix.sub("", message, count=1).partition("\n\tIs the server running")[0].split())
+
+
+def why_plain(settings: Settings) -> str:
+    """Why a connection is not encrypted, if it is not."""
+    if settings.given.get("sslmode") == "disable":
+        return "not encrypted, as sslmode=disable says: who is on the way can read it"
+    return "not encrypted, as it does not leave this machine"
