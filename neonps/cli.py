@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from .commands.doctor import add_doctor
+from .commands import doctor
 from .version import __version__
 
 #: What ends the command, or is passed on to the command that it runs.
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
     add_local(subcommands)
-    add_doctor(subcommands)
+    doctor.add(subcommands)
     return parser
 
 

@@ -20,7 +20,7 @@ _SOMEWHERE = (
 )  # fmt: skip
 
 
-def add_doctor(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand `doctor`."""
     parser = subcommands.add_parser(
         "doctor",
@@ -33,7 +33,7 @@ def add_doctor(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "url",
         metavar="URL",
-        nargs="?",
+        nargs="*",
         help="where to connect: a URL, or keyword=value pairs (default: DATABASE_URL, then PGHOST and the other "
         "variables of libpq). Other users of this machine can see the arguments of a command, the password among them",
     )
@@ -46,7 +46,10 @@ def run_doctor(options: argparse.Namespace, command: list[str] | None) -> int:
     fail: Callable[[str], NoReturn] = options.parser.error
     if command is not None:
         fail("it runs no command: there must be nothing after --")
-    found = find_url(options.url, os.environ)
+    if len(options.url) > 1:
+        # They are not shown: the URL of a password with a space in it, without quotes, looks so.
+        fail("there is more than one URL: put it between quotes")
+    found = find_url(options.url[0] if options.url else None, os.environ)
     if found is None:
         fail("there is nothing to check: give a URL, or set DATABASE_URL or PGHOST")
     conninfo, source = found

@@ -69,6 +69,8 @@ def advise_conninfo(conninfo: str, message: str) -> str:
         return f"The URL is cut at a wrong place: {_ENCODE}."
     if "port number" in message:
         return "The port, after the : that follows the host, has to be a number, such as 5432."
+    if 'missing "="' in message or "unterminated" in message:
+        return "Each part has the form keyword=value, and a value that has a space in it is put between single quotes."
     if "query parameter: number" in message or "at character" in message:
         return f"If a part of the password is in the place of a keyword: {_ENCODE}."
     return _advise_on_keyword(message)

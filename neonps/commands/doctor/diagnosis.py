@@ -61,32 +61,33 @@ def diagnose(
         diagnosis.steps.append(step)
         report(step)
 
-    settings = _understand(conninfo, source, environ, tell)
-    if settings is None:
+    ways = _understand(conninfo, source, environ, tell)
+    if not ways:
         diagnosis.summary = "The settings are not understood, so that nothing was tried."
         return diagnosis
-    diagnosis.transport = settings.transport
+    diagnosis.transport = next(iter(ways))
     secrets = Secrets()
-    # TCP comes last, unless it is what is asked for: where it cannot be reached, the endpoints make up for it.
-    for transport in sorted(TRANSPORTS, key=lambda name: name != settings.transport):
-        at = settings_for(conninfo, transport, environ, settings)
-        if isinstance(at, str):
-            tell(Step("settings", transport, SKIPPED, fact=at))
+    for transport, way in ways.items():
+        if isinstance(way, str):
+            tell(Step("settings", transport, SKIPPED, fact=way))
             continue
-        secrets.learn(at)
-        examination = Examination(at, secrets, tell, environ)
+        secrets.learn(way)
+        examination = Examination(way, secrets, tell, environ)
         if examination.run():
             diagnosis.usable.append(transport)
         elif examination.failed is not None:
-            tell(_weighed(examination.failed, diagnosis, at))
+            tell(_weighed(examination.failed, diagnosis, way))
     diagnosis.summary = _summary(diagnosis)
     return diagnosis
 
 
 def _understand(
     conninfo: str, source: str, environ: Mapping[str, str], tell: Callable[[Step], None]
-) -> Settings | None:
-    """The settings as `connect()` finds them; None if they are not understood."""
+) -> dict[str, Settings | str]:
+    """The settings for each transport, or why there are none, that of `connect()` first; empty if none are understood.
+
+    TCP comes last, unless it is what is asked for: where it cannot be reached, the endpoints make up for it.
+    """
     began = time.perf_counter()
     try:
         if has_slash_in_password(conninfo):
@@ -97,11 +98,16 @@ def _understand(
         step = Step("settings", None, FAILED, time.perf_counter() - began, f"{source}: {error}")
         step.advice = advise_conninfo(conninfo, str(error))
         tell(step)
-        return None
-    fact = f"{source}: {settings.provider or 'no known provider'}, transport {settings.transport}, {settings.where}"
-    step = Step("settings", None, OK, time.perf_counter() - began, fact, _notes(settings))
-    tell(step)
-    return settings
+        return {}
+    seconds = time.perf_counter() - began
+    order = sorted(TRANSPORTS, key=lambda name: name != settings.transport)
+    ways = {transport: _way(conninfo, transport, environ, settings) for transport in order}
+    found = [
+        f"{source}: {settings.provider or 'no known provider'}, transport {settings.transport}",
+        *(f"{transport} to {way.where}" for transport, way in ways.items() if isinstance(way, Settings)),
+    ]
+    tell(Step("settings", None, OK, seconds, "; ".join(found), _notes(settings)))
+    return ways
 
 
 def _notes(settings: Settings) -> list[str]:
@@ -113,8 +119,8 @@ def _notes(settings: Settings) -> list[str]:
     return []
 
 
-def settings_for(conninfo: str, transport: str, environ: Mapping[str, str], chosen: Settings) -> Settings | str:
-    """The same for one transport, with bounds on the time; or why it does not come into question."""
+def _way(conninfo: str, transport: str, environ: Mapping[str, str], chosen: Settings) -> Settings | str:
+    """The same for one transport, with bounds on the time; or why there are none."""
     # `lazy` would hide in which step the login has failed.
     bounds: dict[str, Any] = {"transport": transport, "lazy": False}
     patience: float | None = PATIENCE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
@@ -16,7 +15,9 @@ from ...net.blocking import BlockingRunner
 from ...rows import TupleRow, tuple_row
 from ...settings import Settings
 from .advice import advise
+from .certificate import certificate_names
 from .failure import Failure
+from .network_advice import WRONG_HOST
 from .secrets import Secrets
 from .step import OK, Step
 from .watch import WatchedRunner
@@ -33,8 +34,6 @@ _TIMES = 5
 
 #: How long the look at whether a server speaks TLS may take, in seconds.
 _LOOK = 3.0
-
-_prefix = re.compile(r"connection failed: connection to .*? failed: (?:FATAL:  |ERROR:  )?", re.DOTALL)
 
 
 class Examination:
@@ -57,13 +56,8 @@ class Examination:
         self._environ = environ
         self._secrets = secrets
         self._report = report
-        self._runner = WatchedRunner(settings.transport, self._report_hidden, why_plain(settings))
+        self._runner = WatchedRunner(settings.transport, report, why_plain(settings))
         self.failed: Step | None = None
-
-    def _report_hidden(self, step: Step) -> None:
-        """Report a step without the secrets that a server may have quoted."""
-        step.fact = self._secrets.hide(step.fact)
-        self._report(step)
 
     def run(self) -> bool:
         """Go through the steps; gives whether all went well, see `failed` otherwise."""
@@ -86,11 +80,12 @@ class Examination:
             row = connection.execute(QUERY).fetchone()
             assert row is not None
             version, in_recovery, read_only = row
+            version = connection.info.parameter_status("server_version") or version
             query = self._runner.finish(f"PostgreSQL {version}, {_round_trips(self._runner.round_trips)}")
         finally:
             connection.close()
         query.notes = [*notes_on_server(version, in_recovery, read_only == "on"), *_notes_on_waking(first, query)]
-        self._report_hidden(query)
+        self._report(query)
 
     def _log_in(self, connection: Connection[TupleRow], transport: Transport) -> Step:
         """See the login to its end; gives the step in which the database was first heard of."""
@@ -110,11 +105,13 @@ class Examination:
             runner.end(f"{error.status}, request id {error.request_id}" if error.request_id else f"{error.status}")
             runner.begin("query" if error.sqlstate and not is_about_login(error) else "login", runner.where)
             runner.began = None
-        step = runner.unfinished(self._secrets.hide(_in_a_line(str(error))))
-        failure = Failure(step.name, settings, error, runner.cause, runner.where, runner.heard)
+        failure = Failure(runner.step, settings, error, runner.cause, runner.where, runner.heard)
+        step = runner.unfinished(self._secrets.hide(_in_a_line(failure.text)))
         endpoint = settings.fetch_url or settings.websocket_url
         if step.name in ("endpoint", "upgrade") and failure.is_nonsense and endpoint and not endpoint.secure:
             failure.speaks_tls = speaks_tls(endpoint)
+        if failure.verify_code in WRONG_HOST:
+            failure.names = certificate_names(settings)
         step.advice = advise(failure, self._environ)
         return step
 
@@ -179,8 +176,8 @@ def _round_trips(count: int) -> str:
 
 
 def _in_a_line(message: str) -> str:
-    """A message of the driver without the address, which the step tells, and without libpq's question behind it."""
-    return " ".join(_prefix.sub("", message, count=1).partition("\n\tIs the server running")[0].split())
+    """A message of the driver without libpq's question behind it."""
+    return " ".join(message.partition("\n\tIs the server running")[0].split())
 
 
 def why_plain(settings: Settings) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import ssl
+from dataclasses import dataclass, field
 
 from ... import errors as e
 from ...endpoint import is_loopback
@@ -13,6 +15,9 @@ from ...settings import Settings
 
 #: How a message of TLS that is not encrypted begins, alerts among them (RFC 8446 5.1).
 _TLS_RECORD = (b"\x15\x03", b"\x16\x03")
+
+
+_prefix = re.compile(r"\Aconnection failed: connection to .*? failed: (?:FATAL:  |ERROR:  )?", re.DOTALL)
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Failure:
         where: a host, or an address and a port.
         heard: what the server has said first.
         speaks_tls: the server speaks TLS where it was spoken to without.
+        names: the hosts that the certificate is for, if it is not for the one that was wanted.
     """
 
     step: str
@@ -36,17 +42,24 @@ class Failure:
     where: str
     heard: bytes
     speaks_tls: bool = False
+    names: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """The driver's message."""
-        return str(self.error)
+        """The driver's message, without where it comes from."""
+        return _prefix.sub("", str(self.error), count=1)
 
     @property
     def status(self) -> int | None:
         """The HTTP status of the answer, if there was one that was not as it should be."""
         refusal = self.error.__context__
         return refusal.status if isinstance(refusal, UpgradeRefused) else self.error.status
+
+    @property
+    def verify_code(self) -> int | None:
+        """OpenSSL's code for what is wrong with the certificate (x509_vfy.h); None if it is not about that."""
+        reason = self.cause.__context__ if self.cause is not None else None
+        return reason.verify_code if isinstance(reason, ssl.SSLCertVerificationError) else None
 
     @property
     def is_json(self) -> bool:

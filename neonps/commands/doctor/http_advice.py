@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .failure import Failure
 
 _PAGE = (
@@ -78,7 +80,7 @@ def _advise(failure: Failure, table: dict[int, str]) -> str:
     if 300 <= status < 400:
         return _REDIRECT
     if status == 503 and failure.is_json:
-        return _UNREACHABLE if "cannot be reached" in failure.text or "connection failed" in failure.text else _ASLEEP
+        return _UNREACHABLE if re.search("cannot be reached|connection to .* failed", failure.text) else _ASLEEP
     advice = table.get(status) or _BOTH.get(status)
     if advice is None:
         who = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ssl
 
 from ...hosts import is_socket
 from .failure import Failure
@@ -81,12 +80,18 @@ _VERIFY = {
 }  # fmt: skip
 
 
+#: Those that say that the certificate is for another name, or for another address.
+WRONG_HOST = (62, 64)
+
+
 def advise_tls(failure: Failure) -> str:
     """There is a connection, but it is not secured."""
     settings, text = failure.settings, failure.text
-    reason = failure.cause.__context__ if failure.cause is not None else None
-    code = getattr(reason, "verify_code", 0)
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    code = failure.verify_code
+    if code in WRONG_HOST:
+        names = f" It is for {', '.join(failure.names)}." if failure.names else ""
+        return f"{_VERIFY[code]}{names}"
+    if code is not None:
         return _VERIFY.get(code, "The certificate of the server is not good: have it replaced.") + _own_ca(failure)
     if "cannot set up TLS" in text:
         return "A file that the URL or the environment names for TLS cannot be read: mend its path, or leave it out."
@@ -126,5 +131,5 @@ def _own_ca(failure: Failure) -> str:
 
 def _not_postgres(failure: Failure) -> str:
     if failure.heard.startswith(b"HTTP/"):
-        return f"{failure.where} is a server of HTTP, not of Postgres: mend the port, or give it as gateway=https://…"
+        return f"{failure.where} is a server of HTTP, not of Postgres: mend the port, or give its URL as gateway=."
     return f"What answers at {failure.where} is no Postgres: mend the host or the port."

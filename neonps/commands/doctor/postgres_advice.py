@@ -84,7 +84,11 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         r"session is (not )?read-only|hot standby",
         "The server is not what target_session_attrs wants: give the host of one that is, or leave it out.",
     ),
-    (r"speaks HTTP", "A server of HTTP is there, not Postgres: mend the port, or give it as gateway=https://…"),
+    (
+        r"the server has sent \w+ (when|during)|the server broke",
+        "What answers does not keep to Postgres's protocol: mend the host or the port, or the proxy before Postgres.",
+    ),
+    (r"speaks HTTP", "A server of HTTP is there, not Postgres: mend the port, or give that server's URL as gateway=."),
     (
         r"asks for authentication by",
         "The server wants a way to log in that neonps does not know: have it take scram-sha-256 for this user.",

@@ -14,6 +14,7 @@ from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
 from ...protocol.frontend import SSLRequest
+from .certificate import subject_names
 from .step import FAILED, OK, SKIPPED, Step
 
 #: What is waited for after TCP and TLS, by transport.
@@ -173,7 +174,7 @@ def _shown(family: int, address: Any) -> str:
 def _describe_tls(sock: ssl.SSLSocket) -> tuple[str, list[str]]:
     """The version and the certificate, and a note if it ends soon."""
     certificate: dict[str, Any] = sock.getpeercert() or {}
-    names = [value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
+    names = subject_names(sock)
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     end = ssl.cert_time_to_seconds(certificate["notAfter"])
     days = int((end - time.time()) // 86400)
