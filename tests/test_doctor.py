@@ -163,6 +163,17 @@ def test_the_first_of_several_hosts_is_down(dsn: str) -> None:
     assert refused.advice == ""
 
 
+def test_none_of_several_hosts_lets_us_in(dsn: str, postgres: EmbeddedPostgres) -> None:
+    hosts = f"127.0.0.1:{postgres.port},127.0.0.1:{free_port()}"
+    diagnosis = doctor(dsn.replace(f"127.0.0.1:{postgres.port}", hosts).replace(postgres.password, SECRET))
+    steps = [step for step in diagnosis.steps if step.result == FAILED]
+    assert [step.name for step in steps] == ["login", "tcp"]
+    assert "it has not let us in" in steps[0].fact
+    assert "password authentication failed" in steps[1].fact
+    assert "nothing listens" in steps[1].advice
+    assert diagnosis.usable == []
+
+
 def test_a_port_of_postgres_that_is_closed_does_no_harm(postgres: EmbeddedPostgres) -> None:
     with OddWebSocket(postgres.host, postgres.port) as server:
         url = f"postgresql://postgres:{postgres.password}@127.0.0.1:{free_port()}/postgres?ws_proxy={server.gateway}"
@@ -189,8 +200,9 @@ def test_another_transport_works(url: str) -> None:
     ("url", "advice"),
     [
         (f"postgresql://u:{SECRET}@x@h.example.com/d", "%40"),
-        (f"postgresql://u:{SECRET}/x@h.example.com/d", "/ in the password"),
-        (f"postgresql://u:1/{SECRET}@h.example.com/d", "/ in the password"),
+        (f"postgresql://u:{SECRET}/x@h.example.com/d", "/ in the user or the password"),
+        (f"postgresql://u:1/{SECRET}@h.example.com/d", "/ in the user or the password"),
+        (f"postgresql://u/v:{SECRET}@h.example.com/d", "/ in the user or the password"),
         (f"postgresql://u:1/{SECRET}?x@h.example.com/d", "percent-encode"),
         (f"postgresql://u:{SECRET}%x@h.example.com/d", "percent-encode"),
         (f"postgresql://u:{SECRET}@h.example.com:543x/d", "such as 5432"),
@@ -236,13 +248,15 @@ def test_a_url_without_a_host() -> None:
 
 
 def test_a_host_that_does_not_exist() -> None:
-    diagnosis = doctor(f"postgresql://u:{SECRET}@x.invalid/d?gateway=https://y.invalid")
+    url = f"postgresql://u:{SECRET}@x.invalid/d?gateway=https://y.invalid"
+    diagnosis = doctor(url)
     for transport, host in (("websocket", "y.invalid"), ("http", "y.invalid"), ("tcp", "x.invalid")):
         step = failed(diagnosis, transport)
         assert step.name == "dns"
         assert f'"{host}"' in step.advice
         assert "proxy" not in step.advice
     assert diagnosis.summary.startswith("No transport works.")
+    assert "failed to resolve host 'y.invalid'" in failed(doctor(url.replace(SECRET, "y")), "http").fact
     assert SECRET not in shown(diagnosis)
 
 
@@ -817,6 +831,21 @@ def test_a_reader_that_has_seen_enough(url: str) -> None:
     assert ran.stderr == ""
     assert ran.stdout.startswith("neonps ")
     assert ran.returncode in (0, 1)  # 0 if the pipe has taken it all before it was closed
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_disk_that_is_full(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-m", "neonps", "doctor", "mysql://h/d", *arguments],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+        )
+    assert (ran.returncode, ran.stderr) == (1, "neonps doctor: standard output: No space left on device\n")
 
 
 def test_what_a_server_says_does_nothing_to_the_terminal() -> None:

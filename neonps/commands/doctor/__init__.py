@@ -53,21 +53,17 @@ def run_doctor(options: argparse.Namespace, command: list[str] | None) -> int:
     if found is None:
         fail("there is nothing to check: give a URL, or set DATABASE_URL or PGHOST")
     conninfo, source = found
+    if sys.stdout is None:
+        fail("standard output is closed")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # rather less than a traceback, where a server speaks Greek
-    try:
-        with ending_at_once():
-            from .diagnosis import diagnose
-            from .output import JSONOutput, text_output
+    with ending_at_once():
+        from .diagnosis import diagnose
+        from .output import json_output, text_output
 
-            output = JSONOutput(sys.stdout) if options.json else text_output(sys.stdout)
-            diagnosis = diagnose(conninfo, source, os.environ, output.step)
-            output.end(diagnosis)
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Who reads this has seen enough (`| head`). Python would complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        output = (json_output if options.json else text_output)(sys.stdout)
+        diagnosis = diagnose(conninfo, source, os.environ, output.step)
+        output.end(diagnosis)
     return 0 if diagnosis.usable else 1
 
 

@@ -44,12 +44,15 @@ _URLS = ("postgresql://", "postgres://")
 
 
 def has_slash_in_password(conninfo: str) -> bool:
-    """Whether a URL is cut in two by a / in its password, so that its beginning is taken for host and port."""
+    """Whether a URL is cut in two by a / in its user or password, so that its beginning is taken for host and port.
+
+    The name of a database with an @ in it looks the same, and is to be percent-encoded as well.
+    """
     prefix = next((prefix for prefix in _URLS if conninfo.startswith(prefix)), None)
     if prefix is None:
         return False
     authority, _, rest = conninfo.removeprefix(prefix).partition("/")
-    return "@" not in authority and ":" in authority and "@" in rest.partition("?")[0]
+    return "@" not in authority and "@" in rest.partition("?")[0]
 
 
 def advise_conninfo(conninfo: str, message: str) -> str:
@@ -60,7 +63,7 @@ def advise_conninfo(conninfo: str, message: str) -> str:
         message: what the driver says of it, in which there are no secrets.
     """
     if has_slash_in_password(conninfo):
-        return f"There seems to be a / in the password: {_ENCODE}."
+        return f"There seems to be a / in the user or the password: {_ENCODE}."
     if not conninfo.startswith(_URLS):
         for beginning, advice in _BEGINNINGS:
             if re.match(beginning, conninfo):

@@ -104,7 +104,11 @@ def _understand(
     ways = {transport: _way(conninfo, transport, environ, settings) for transport in order}
     found = [
         f"{source}: {settings.provider or 'no known provider'}, transport {settings.transport}",
-        *(f"{transport} to {way.where}" for transport, way in ways.items() if isinstance(way, Settings)),
+        *(
+            f"{transport} to {' or '.join(way.at(host).where for host in way.hosts)}"
+            for transport, way in ways.items()
+            if isinstance(way, Settings)
+        ),
     ]
     tell(Step("settings", None, OK, seconds, "; ".join(found), _notes(settings)))
     return ways

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
@@ -34,6 +35,9 @@ _TIMES = 5
 
 #: How long the look at whether a server speaks TLS may take, in seconds.
 _LOOK = 3.0
+
+#: What libpq asks when it cannot connect, which the advice answers.
+_question = re.compile(r"\n\tIs the server running[^\n]*")
 
 
 class Examination:
@@ -106,7 +110,11 @@ class Examination:
             runner.begin("query" if error.sqlstate and not is_about_login(error) else "login", runner.where)
             runner.began = None
         failure = Failure(runner.step, settings, error, runner.cause, runner.where, runner.heard)
-        step = runner.unfinished(self._secrets.hide(_in_a_line(failure.text)))
+        text = _question.sub("", failure.text)
+        if not runner.unexplained:
+            text = text.partition("\nMultiple connection attempts failed")[0]  # each of them was a step
+        # What the system says has no secrets in it; a short password could look like a part of a name there.
+        step = runner.unfinished(" ".join((text if runner.cause else self._secrets.hide(text)).split()))
         endpoint = settings.fetch_url or settings.websocket_url
         if step.name in ("endpoint", "upgrade") and failure.is_nonsense and endpoint and not endpoint.secure:
             failure.speaks_tls = speaks_tls(endpoint)
@@ -173,11 +181,6 @@ def _notes_on_waking(first: Step, query: Step) -> list[str]:
 
 def _round_trips(count: int) -> str:
     return f"{count} round trip{'s' * (count != 1)}"
-
-
-def _in_a_line(message: str) -> str:
-    """A message of the driver without libpq's question behind it."""
-    return " ".join(message.partition("\n\tIs the server running")[0].split())
 
 
 def why_plain(settings: Settings) -> str:

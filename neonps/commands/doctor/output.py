@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import ssl
+import sys
 import textwrap
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -60,10 +62,14 @@ class TextOutput:
 
 
 class JSONOutput:
-    """One JSON object at the end."""
+    """One JSON object at the end.
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
+    Args:
+        write: takes it, and a style.
+    """
+
+    def __init__(self, write: Callable[[str, str], None]) -> None:
+        self._write = write
 
     def step(self, step: Step) -> None:
         """Nothing is shown yet."""
@@ -89,7 +95,7 @@ class JSONOutput:
                 for step in diagnosis.steps
             ],
         }
-        self._file.write(json.dumps(shown, indent=2) + "\n")
+        self._write(json.dumps(shown, indent=2) + "\n", "")
 
 
 def text_output(file: TextIO) -> TextOutput:
@@ -103,13 +109,31 @@ def text_output(file: TextIO) -> TextOutput:
             # rich knows which terminals have colours, and of NO_COLOR.
             console = Console(file=file, soft_wrap=True)
             return TextOutput(lambda text, style: console.out(text, style=style or None, end="", highlight=False))
+    return TextOutput(_writer(file))
+
+
+def json_output(file: TextIO) -> JSONOutput:
+    """One JSON object."""
+    return JSONOutput(_writer(file))
+
+
+def _writer(file: TextIO) -> Callable[[str, str], None]:
+    """Writes to a file without styles."""
 
     def write(text: str, style: str) -> None:
-        file.write(text)
-        if text.endswith("\n"):
-            file.flush()
+        try:
+            file.write(text)
+            if text.endswith("\n"):
+                file.flush()
+        except OSError as error:
+            # Python would complain of what is left when it flushes at its end. And steps are told of amid flows, which
+            # would take the error for one of the network.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+            if not isinstance(error, BrokenPipeError):  # who reads it has seen enough (`| head`)
+                print(f"neonps doctor: standard output: {error.strerror}", file=sys.stderr)
+            raise SystemExit(1) from None
 
-    return TextOutput(write)
+    return write
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...flows.requests import TLS, KeepAlive
+from ...flows.connect import describe
+from ...flows.requests import TLS, DeadlinePassed, KeepAlive
 from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
@@ -45,6 +46,7 @@ class WatchedRunner(BlockingRunner):
         began: when it began, by `time.perf_counter()`; None if it takes no time of its own.
         where: what it is about: a host, or an address and a port.
         cause: what it has failed with, as far as the runner knows.
+        unexplained: a step has failed for a reason that only the error in the end tells.
         heard: what the server has said first on the connection.
         round_trips: how often in it something was sent, and the answer waited for.
     """
@@ -61,6 +63,7 @@ class WatchedRunner(BlockingRunner):
         self.began: float | None = None
         self.where = ""
         self.cause: BaseException | None = None
+        self.unexplained = False
         self.heard = b""
         self.round_trips = 0
 
@@ -69,7 +72,8 @@ class WatchedRunner(BlockingRunner):
     def begin(self, step: str, where: str) -> None:
         """A step begins. One that is still under way has failed, and there is another address or host to try."""
         if self.step:
-            self._report(self.unfinished(str(self.cause or "") or "it did not let us in"))
+            self.unexplained = self.unexplained or self.cause is None
+            self._report(self.unfinished(self._reason()))
         self.step, self.where, self.cause = step, where, None
         self.round_trips = 0
         self.began = time.perf_counter()
@@ -90,6 +94,12 @@ class WatchedRunner(BlockingRunner):
         """The step that is under way as one that has failed."""
         where = f"{self.where}: " if self.where not in fact else ""
         return Step(self.step, self._transport, FAILED, self._seconds(), f"{where}{fact}")
+
+    def _reason(self) -> str:
+        """Why the step that is under way has failed, as far as the runner knows."""
+        if self.cause is None:
+            return "it has not let us in"
+        return "no answer in time" if isinstance(self.cause, DeadlinePassed) else describe(self.cause)
 
     def _seconds(self) -> float | None:
         return None if self.began is None else time.perf_counter() - self.began
