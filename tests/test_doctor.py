@@ -603,6 +603,8 @@ def test_a_login_that_is_refused(
         (s.error("57P03", "the database system is starting up", "FATAL"), "starting up"),
         (s.error("08P01", "unsupported startup parameter: options", "FATAL"), "ignore_startup_parameters"),
         (s.error("08P01", "no such database: d", "FATAL"), "The pooler does not know"),
+        (s.error("08P01", "server login has been failing, cached error: connect failed", "FATAL"), "behind it: start"),
+        (s.error("08P01", "query_wait_timeout", "FATAL"), "The pooler has no connection left"),
         (s.error("42501", "permission denied for database d", "FATAL"), "GRANT CONNECT"),
         (s.error("XX000", "something else", "FATAL"), "The connection has ended during the login"),
         (b"", "The connection has ended during the login"),
@@ -681,17 +683,17 @@ def test_a_database_that_wakes_up(url: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("url", "instead"),
     [
-        ("postgresql://u:p@127.0.0.1:6432/d", "to port 5432"),
+        ("postgresql://u:p@127.0.0.1:6432/d", "it is port 5432"),
         ("postgresql://u:p@ep-a-pooler.x.neon.tech/d?gateway=http://127.0.0.1:{}&sslmode=disable", ""),
-        ("postgresql://u:p@ep-a-pooler.invalid.neon.tech/d", "to ep-a.invalid.neon.tech"),
+        ("postgresql://u:p@ep-a-pooler.invalid.neon.tech/d", "it is ep-a.invalid.neon.tech"),
     ],
 )
 def test_a_pooler(url: str, instead: str) -> None:
     notes = doctor(url.format(free_port())).steps[0].notes
     if instead:
         (note,) = notes
-        assert "does not survive a transaction" in note
-        assert note.endswith(f"connect {instead}.")
+        assert "nothing that belongs to a session (SET, temporary tables, LISTEN, advisory locks) survives" in note
+        assert note.endswith(f"Without a pooler {instead}.")
     else:  # a gateway of one's own has nothing to do with it
         assert notes == []
 

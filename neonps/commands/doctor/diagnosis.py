@@ -11,20 +11,12 @@ from ... import errors as e
 from ...routes import TRANSPORTS
 from ...settings import Settings, resolve
 from .conninfo_advice import advise_conninfo, has_slash_in_password
-from .examination import Examination
+from .examination import A_POOLER, PGBOUNCER, Examination
 from .secrets import Secrets
 from .step import FAILED, OK, SKIPPED, Step
 
 #: How long each step may take, in seconds, when connect_timeout does not say otherwise.
 PATIENCE = 10
-
-_PGBOUNCER = 6432
-
-_POOLER = (
-    "{where} is a pooler: what belongs to a session (SET, temporary tables, LISTEN, advisory locks) does not survive "
-    "a transaction there, and with a PgBouncer older than 1.21 prepare_threshold=None is needed. For such things "
-    "connect {instead}."
-)
 
 
 @dataclass
@@ -116,10 +108,10 @@ def _understand(
 
 def _notes(settings: Settings) -> list[str]:
     label, _, domain = settings.host.partition(".")
-    if settings.port == _PGBOUNCER:
-        return [_POOLER.format(where=f"Port {_PGBOUNCER}", instead="to port 5432")]
+    if settings.port == PGBOUNCER:
+        return [f"By the port, {A_POOLER}. Without a pooler it is port 5432."]
     if settings.provider == "Neon" and label.endswith("-pooler"):
-        return [_POOLER.format(where="This host", instead=f"to {label.removesuffix('-pooler')}.{domain}")]
+        return [f"By the host, {A_POOLER}. Without a pooler it is {label.removesuffix('-pooler')}.{domain}."]
     return []
 
 

@@ -26,7 +26,16 @@ from .watch import WatchedRunner
 #: Asks for what a program would like to know of the server, and needs no rights.
 QUERY = (
     "SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), "
-    "pg_catalog.current_setting('default_transaction_read_only')"
+    "pg_catalog.current_setting('default_transaction_read_only'), pg_catalog.pg_backend_pid()"
+)
+
+#: The port of PgBouncer, unless it is told another.
+PGBOUNCER = 6432
+
+A_POOLER = (
+    "there is a pooler in between, such as PgBouncer. If it gives each transaction another session, nothing that "
+    "belongs to a session (SET, temporary tables, LISTEN, advisory locks) survives a transaction, and before "
+    "version 1.21 of PgBouncer prepare_threshold=None is needed"
 )
 
 #: A first answer that takes so many seconds, and so many times as long as the second, has woken somebody up.
@@ -76,19 +85,24 @@ class Examination:
 
     def _connect(self) -> None:
         """Do what `Connection.connect()` does, and run a query."""
-        transport = self._runner.run(open_transport(self._settings))
+        settings = self._settings
+        transport = self._runner.run(open_transport(settings))
         connection: Connection[TupleRow] = Connection(transport, self._runner, tuple_row)
         try:
             first = self._log_in(connection, transport)
             self._runner.begin("query", self._runner.where)
             row = connection.execute(QUERY).fetchone()
             assert row is not None
-            version, in_recovery, read_only = row
+            version, in_recovery, read_only, pid = row
             version = connection.info.parameter_status("server_version") or version
+            stranger = connection.info.backend_pid not in (0, pid)
             query = self._runner.finish(f"PostgreSQL {version}, {_round_trips(self._runner.round_trips)}")
         finally:
             connection.close()
         query.notes = [*notes_on_server(version, in_recovery, read_only == "on"), *_notes_on_waking(first, query)]
+        # The proxies of providers have process IDs of their own also where they do not pool.
+        if stranger and settings.provider is None and settings.port != PGBOUNCER:
+            query.notes.append(f"Another process answers than the one that has let us in: {A_POOLER}.")
         self._report(query)
 
     def _log_in(self, connection: Connection[TupleRow], transport: Transport) -> Step:

@@ -34,8 +34,7 @@ _SQLSTATES = {
     "settings, and options= in the URL), or somebody has cancelled it.",
     "25006": "The server, or this role, may only read: for writing connect to the primary.",
     "0A000": "The server, or a pooler before it, cannot do that: see what it says.",
-    "08P01": "The server, or a pooler before it, does not take something that was sent: PgBouncer wants parameters "
-    "that it does not know (such as options) in its ignore_startup_parameters.",
+    "08P01": "The server, or a pooler before it, does not take something that was sent: see what it says, and its log.",
     "22023": "The server does not take a value of options=, client_encoding or another setting in the URL: mend it.",
     "42704": "The server does not know a setting in options= of the URL: mend its name.",
 }  # fmt: skip
@@ -77,7 +76,20 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "The server's pg_hba.conf lets {user} not in from here to {dbname}: add a line for it there, and reload.",
     ),
     (
-        r"no such database|no such user|not find.*(database|user)",
+        r"query_wait_timeout|no more connections allowed",
+        "The pooler has no connection left: close some that are idle, or raise max_client_conn or pool_size.",
+    ),
+    (
+        r"server login|cannot connect to server|client_login_timeout|server_connect_timeout",
+        "The pooler works, but does not get to the Postgres behind it: start that, or mend the pooler's settings.",
+    ),
+    (
+        r"startup parameter",
+        "A pooler before the server does not know a parameter, such as options: name it in PgBouncer's "
+        "ignore_startup_parameters.",
+    ),
+    (
+        r"bouncer config error|no such database|no such user|not find.*(database|user)",
         "The pooler does not know this database or user: mend their names in the URL, or add them to its settings.",
     ),
     (
