@@ -645,6 +645,35 @@ def test_a_query_that_is_refused(code: str, message: str, advice: str) -> None:
     assert "request id r-7" in found(diagnosis, "http", "endpoint").fact
 
 
+def result(*values: str, types: tuple[int, ...] = (25, 16, 25, 23)) -> bytes:
+    """What SQL over HTTP answers to a batch of one query."""
+    fields = [{"name": "?column?", "dataTypeID": oid} for oid in types]
+    return json.dumps(
+        {"results": [{"fields": fields, "rows": [list(values)], "rowCount": 1, "command": "SELECT"}]}
+    ).encode()
+
+
+def test_an_endpoint_that_closes_the_connection_each_time() -> None:
+    with FakeServer(http_answer("200 OK", result("17.2", "f", "off", "7"), JSON, "Connection: close")) as server:
+        diagnosis = doctor(over("http", server.port))
+        assert server.accepted == 2
+    steps = [(step.name, step.result) for step in diagnosis.steps if step.transport == "http"]
+    assert steps == [
+        ("dns", SKIPPED), ("tcp", OK), ("tls", SKIPPED), ("endpoint", OK), ("login", OK), ("query", OK)
+    ]  # fmt: skip
+    assert diagnosis.usable == ["http"]
+
+
+@pytest.mark.parametrize(
+    "answer", [result(types=()), result("x", types=(25,)), result("1", "f", "off", "7", types=(23, 16, 25, 23))]
+)
+def test_an_answer_to_something_else(answer: bytes) -> None:
+    with FakeServer(http_answer("200 OK", answer, JSON)) as server:
+        step = failed(doctor(over("http", server.port)), "http")
+    assert step.name == "query"
+    assert "not one to what was asked" in step.fact
+
+
 def test_a_role_that_may_only_read(url: str, postgres: EmbeddedPostgres, roles: dict[str, str]) -> None:
     diagnosis = doctor(url.replace(f"postgres:{postgres.password}", f"{roles['reader']}:{SECRET}"))
     assert diagnosis.usable == ["websocket", "http", "tcp"]

@@ -45,6 +45,9 @@ _TIMES = 5
 #: How long the look at whether a server speaks TLS may take, in seconds.
 _LOOK = 3.0
 
+#: The steps whose errors are not a server's, and so quote nothing. A short password could look like a part of a name.
+_SAID_BY_US = ("dns", "tcp", "tls")
+
 #: What libpq asks when it cannot connect, which the advice answers.
 _question = re.compile(r"\n\tIs the server running[^\n]*")
 
@@ -92,7 +95,8 @@ class Examination:
             first = self._log_in(connection, transport)
             self._runner.begin("query", self._runner.where)
             row = connection.execute(QUERY).fetchone()
-            assert row is not None
+            if row is None or tuple(map(type, row)) != (str, bool, str, int):
+                raise e.OperationalError("the answer is not one to what was asked")
             version, in_recovery, read_only, pid = row
             version = connection.info.parameter_status("server_version") or version
             stranger = connection.info.backend_pid not in (0, pid)
@@ -127,8 +131,9 @@ class Examination:
         text = _question.sub("", failure.text)
         if not runner.unexplained:
             text = text.partition("\nMultiple connection attempts failed")[0]  # each of them was a step
-        # What the system says has no secrets in it; a short password could look like a part of a name there.
-        step = runner.unfinished(" ".join((text if runner.cause else self._secrets.hide(text)).split()))
+        if failure.step not in _SAID_BY_US:
+            text = self._secrets.hide(text)
+        step = runner.unfinished(" ".join(text.split()))
         endpoint = settings.fetch_url or settings.websocket_url
         if step.name in ("endpoint", "upgrade") and failure.is_nonsense and endpoint and not endpoint.secure:
             failure.speaks_tls = speaks_tls(endpoint)

@@ -118,7 +118,11 @@ class WatchedRunner(BlockingRunner):
 
     # What the runner does
 
+    # A connection that is opened again for the query, since the server has closed the first, is no step.
+
     def _addresses(self, host: str, port: int) -> Steps[list[tuple[int, Any]]]:
+        if self.step == "query":
+            return (yield from super()._addresses(host, port))
         if found := numeric_addresses(host, port):
             if not self._named:
                 self.skip("dns", f"{host} is an address")
@@ -133,6 +137,8 @@ class WatchedRunner(BlockingRunner):
         return found
 
     def connect(self, family: int, address: Any, keepalive: KeepAlive) -> Steps[None]:
+        if self.step == "query":
+            return (yield from super().connect(family, address, keepalive))
         self.begin("tcp", _shown(family, address))
         with self._noting_cause():
             yield from super().connect(family, address, keepalive)
@@ -142,6 +148,8 @@ class WatchedRunner(BlockingRunner):
         self.begin(_AFTER_TLS[self._transport], self.where)
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
+        if self.step == "query":
+            return (yield from super().start_tls(tls))
         self.step = "tls"
         with self._noting_cause():
             certificate = yield from super().start_tls(tls)
