@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
+from .commands import doctor
 from .version import __version__
 
 #: What ends the command, or is passed on to the command that it runs.
@@ -41,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
     add_local(subcommands)
+    doctor.add(subcommands)
     return parser
 
 

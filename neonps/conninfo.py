@@ -104,6 +104,8 @@ _pair = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _escape = re.compile(r"\\(.?)", re.DOTALL)
+#: Whether a text could be a keyword, rather than the beginning of a URL of another kind, with the password in it.
+_word = re.compile(r"\w+").fullmatch
 
 _url = re.compile(
     r"""
@@ -220,7 +222,8 @@ def _parse_pairs(text: str) -> dict[str, str]:
             raise e.ProgrammingError("unterminated quoted string in connection info string")
         value = match["quoted"] if match["plain"] is None else match["plain"]
         if not _add(params, keyword, _escape.sub(r"\1", value)):
-            where = f"at character {match.end('keyword')}" if after_secret else f'"{keyword}"'
+            may_tell = not after_secret and _word(keyword)
+            where = f'"{keyword}"' if may_tell else f"at character {match.end('keyword')}"
             raise e.ProgrammingError(f"invalid connection option {where}")
         after_secret = keyword in SECRET_KEYWORDS
         position = match.end()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import neonps
+from neonps.commands.doctor.diagnosis import diagnose
 from neonps.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="there is no PgBouncer on this machine")
@@ -117,3 +118,16 @@ def test_nothing_is_prepared_without_a_threshold(connect: Callable[..., Any]) ->
                 assert conn.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
     assert conns[0].execute("select count(*) from pooled").fetchone() == (30 * 5,)
     conns[0].execute("drop table pooled")
+
+
+def test_the_doctor_sees_it(pooler: str) -> None:
+    diagnosis = diagnose(pooler, "the URL", {})
+    assert diagnosis.usable == ["tcp"]
+    (query,) = [step for step in diagnosis.steps if step.name == "query"]
+    (note,) = query.notes
+    assert "there is a pooler in between" in note
+    diagnosis = diagnose(pooler.replace("/postgres", "/nowhere"), "the URL", {})
+    assert diagnosis.usable == []
+    (failed,) = [step for step in diagnosis.steps if step.result == "failed"]
+    assert failed.name == "login"
+    assert "The pooler does not know this database" in failed.advice

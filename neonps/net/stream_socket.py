@@ -158,7 +158,7 @@ class StreamSocket:
                 self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
             )
             self._socket = secured
-            yield from _retry(secured, secured.do_handshake)
+            yield from retry(secured, secured.do_handshake)
         except (ssl.SSLError, ValueError, ConnectionError) as error:
             raise failure(error) from None
         check_alpn(tls, secured.selected_alpn_protocol())
@@ -225,7 +225,7 @@ def has_pending(wait: Wait) -> bool:
     return wait.read and isinstance(wait.sock, ssl.SSLSocket) and wait.sock.pending() > 0
 
 
-def _retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
+def retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
     """Do a step of TLS as often as it takes."""
     while True:
         try:
