@@ -187,7 +187,7 @@ def test_a_port_of_postgres_that_is_closed_does_no_harm(postgres: EmbeddedPostgr
 
 def test_another_transport_works(url: str) -> None:
     diagnosis = doctor(f"{url}&ws_proxy=http://127.0.0.1:{free_port()}")
-    assert diagnosis.usable == ["http", "tcp"]
+    assert (diagnosis.usable, diagnosis.works) == (["http", "tcp"], False)
     assert failed(diagnosis, "websocket").name == "tcp"
     assert "takes websocket with these settings, which does not work, while http and tcp work" in diagnosis.summary
     assert "transport=http" in diagnosis.summary
@@ -788,6 +788,12 @@ def test_json(url: str, dsn: str, postgres: EmbeddedPostgres) -> None:
     ran = run("--json", "nonsense")
     assert ran.returncode == 1
     assert json.loads(ran.stdout)["transport"] is None
+
+
+def test_the_exit_status_is_about_what_connect_takes(url: str) -> None:
+    ran = run("--json", f"{url}&ws_proxy=http://127.0.0.1:{free_port()}")
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, told["works"], told["usable"]) == (1, False, ["http", "tcp"])
 
 
 def test_where_the_url_is_from(dsn: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         usage="neonps doctor [--json] [URL]",
         help="find out why connecting fails",
         description="Check each step of connecting over each transport, with the time that it takes, and say what is "
-        "wrong and how to mend it. No password or token is shown. The exit status is 0 if a transport works, 1 if "
-        "none does.",
+        "wrong and how to mend it. No password or token is shown. The exit status is 0 if connect() works with these "
+        "settings, 1 if it does not.",
     )
     parser.add_argument(
         "url",
@@ -64,7 +64,7 @@ def run_doctor(options: argparse.Namespace, command: list[str] | None) -> int:
         output = (json_output if options.json else text_output)(sys.stdout)
         diagnosis = diagnose(conninfo, source, os.environ, output.step)
         output.end(diagnosis)
-    return 0 if diagnosis.usable else 1
+    return 0 if diagnosis.works else 1
 
 
 @contextmanager

@@ -35,6 +35,11 @@ class Diagnosis:
     steps: list[Step] = field(default_factory=list)
     summary: str = ""
 
+    @property
+    def works(self) -> bool:
+        """Whether `connect()` works with these settings as they are."""
+        return self.transport in self.usable
+
 
 def diagnose(
     conninfo: str, source: str, environ: Mapping[str, str], report: Callable[[Step], None] = lambda step: None

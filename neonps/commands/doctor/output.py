@@ -78,7 +78,7 @@ class JSONOutput:
         """Show all."""
         shown: dict[str, Any] = {
             "version": __version__,
-            "works": bool(diagnosis.usable),
+            "works": diagnosis.works,
             "transport": diagnosis.transport or None,
             "usable": diagnosis.usable,
             "summary": diagnosis.summary,
