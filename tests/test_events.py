@@ -20,6 +20,7 @@ from transports import Connect, Numbers, on_sessions, over_http, over_tcp, over_
 
 import neonps
 from neonps.embedded import EmbeddedPostgres, free_port
+from neonps.gateway import Gateway
 
 Admin = psycopg.Connection[Any]
 
@@ -222,6 +223,17 @@ def test_a_websocket_that_is_closed(transport: str, dsn: str, postgres: Embedded
         with pytest.raises(neonps.OperationalError):
             neonps.connect(dsn, gateway=server.gateway, transport=transport)
     assert "1013 (try again later): busy" in events.only("attempt failed")["reason"]
+
+
+@over_websocket
+def test_a_websocket_that_is_refused(transport: str, dsn: str, gateway: Gateway, events: Events) -> None:
+    endpoint = f"{gateway.url}/v2?address=elsewhere:1"
+    with pytest.raises(neonps.OperationalError, match="does not lead to elsewhere:1") as caught:
+        neonps.connect(dsn, ws_proxy=endpoint, transport=transport)
+    assert caught.value.status == 403
+    assert caught.value.request_id
+    assert caught.value.request_id in str(caught.value)
+    assert caught.value.request_id in events.only("attempt failed")["reason"]
 
 
 @over_http
