@@ -274,9 +274,9 @@ def test_a_statement_that_cannot_be_cancelled(relayed: Connect, relay: Relay, ev
     conn._transport.canceller = _refused_to_cancel  # type: ignore[attr-defined]
     with pytest.raises(neonps.OperationalError, match="could not be cancelled"):
         conn.execute("select pg_sleep(100)")
-    failed = events.only("cancel request failed")
+    failed = events.only("cancelling failed")
     assert (failed["level"], failed["reason"]) == ("INFO", "OperationalError")
-    assert events.names == ["connecting", "connected", "cancel request failed", "connection lost", "timeout"]
+    assert events.names == ["connecting", "connected", "cancelling failed", "connection lost", "timeout"]
 
 
 def _refused_to_cancel(pid: int, key: bytes) -> Iterator[Any]:

@@ -317,7 +317,7 @@ class Session(Transport):
                 if self.busy and can_cancel:
                     yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
             except (Exception, DeadlinePassed) as error:
-                self.log(logging.INFO, "cancel request failed", reason=type(error).__name__)
+                self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
             except GeneratorExit:
                 self._give_up(_INTERRUPTED)
                 raise
@@ -334,7 +334,7 @@ class Session(Transport):
             if self.own:
                 yield from self.rollback()
         except (Exception, DeadlinePassed) as error:
-            self.log(logging.INFO, "cancel request failed", reason=type(error).__name__)
+            self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
             yield from self.abandon(_INTERRUPTED)
             return f"the connection was closed, since it could not be cancelled. {self.stake}".rstrip()
         except GeneratorExit:
@@ -696,10 +696,10 @@ STATEMENT_AT_STAKE = {
     True: "It is unknown whether what was sent has taken effect.",
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
+_COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
+
 #: Why a connection is given up, for the log.
 _INTERRUPTED = "a call was interrupted, and what it was waiting for could not be brought to an end"
-
-_COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
 
 
 #: Messages that have nothing to do with what was sent.
