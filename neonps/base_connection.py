@@ -100,6 +100,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         self._runner.close()  # which another thread or task may have left to whoever was in a call
         # A session was left to the garbage collector, with its transaction; a pool may do that.
         if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
+            transport.log(logging.WARNING, "left open")
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,
@@ -134,7 +135,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     @property
     def info(self) -> ConnectionInfo:
         """What is known of the connection."""
-        return ConnectionInfo(self._transport, self)
+        return ConnectionInfo(self._transport, self._runner, self)
 
     @property
     def closed(self) -> bool:

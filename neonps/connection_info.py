@@ -12,6 +12,8 @@ from .timezones import timezone_named
 
 if TYPE_CHECKING:
     from .flows.transport import Transport
+    from .net.aio import AsyncRunner
+    from .net.blocking import BlockingRunner
 
 
 class ConnectionInfo:
@@ -21,8 +23,11 @@ class ConnectionInfo:
     be open and is not, `OperationalError` is raised.
     """
 
-    def __init__(self, transport: Transport, connection: object = None) -> None:
+    def __init__(
+        self, transport: Transport, runner: BlockingRunner | AsyncRunner | None, connection: object = None
+    ) -> None:
         self._transport = transport
+        self._runner = runner
         self._connection = connection  # who looks at the state of a connection keeps it open
         self._settings = transport.settings
 
@@ -47,8 +52,22 @@ class ConnectionInfo:
 
     @property
     def request_id(self) -> str | None:
-        """What the service calls the last HTTP request; None on other transports."""
-        return getattr(self._transport, "request_id", None)
+        """What the service calls the last HTTP request, or the one that has opened the WebSocket.
+
+        None if it has not said so, and over HTTP before the first request and when the last was not answered.
+        """
+        return self._transport.request_id
+
+    @property
+    def round_trips(self) -> int:
+        """How often the driver had to wait for an answer to what it has sent, connecting included.
+
+        That is 1 for a TCP connection, 1 for TLS 1.3 and 2 for TLS 1.2, 1 for asking Postgres whether it speaks TLS, 1
+        for opening a WebSocket, and then 1 for each exchange of messages, or request over HTTP. When HTTP opens its
+        connection again that is added. Looking up a name does not count, nor does cancelling, which is done by another
+        connection.
+        """
+        return 0 if self._runner is None else self._runner.round_trips
 
     @property
     def host(self) -> str:

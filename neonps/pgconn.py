@@ -48,7 +48,7 @@ class PGconn:
 
     @property
     def _info(self) -> ConnectionInfo:
-        return ConnectionInfo(self._transport)
+        return ConnectionInfo(self._transport, self._runner)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} [{self.status.name}] at 0x{id(self):x}>"

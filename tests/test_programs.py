@@ -79,6 +79,10 @@ def test_django(variant: str, run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, "django_orm.py", VARIANT=variant)
 
 
+def test_opentelemetry(run: Run, dsn: str, url: str) -> None:
+    check_same(run, dsn, url, "opentelemetry_psycopg.py")
+
+
 ECHO = """
 import os, sys, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"]) as conn:

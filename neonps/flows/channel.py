@@ -20,9 +20,11 @@ class Channel:
         end: why the other side has ended the stream, as far as it said so; "" otherwise.
         closed: this side has closed it.
         certificate: that of the server (DER), if TLS reaches from here to there.
+        request_id: what the service calls the request by which the stream was opened, if it says so.
     """
 
     certificate: bytes | None = None
+    request_id: str | None = None
 
     def __init__(self) -> None:
         self.end = ""
@@ -54,6 +56,7 @@ class WebSocketChannel(Channel):
     def __init__(self, tunnel: WebSocketTunnel) -> None:
         super().__init__()
         self._tunnel = tunnel
+        self.request_id = tunnel.request_id
 
     def send(self, *messages: bytes) -> Flow[None]:
         yield Send(b"".join([self._tunnel.wrap(message) for message in messages]))
@@ -81,7 +84,7 @@ class WebSocketChannel(Channel):
         if tunnel.outgoing:
             outgoing, tunnel.outgoing = tunnel.outgoing, b""
             with suppress(OSError):  # what the other side has said counts even if it does not listen any more
-                yield Send(outgoing)
+                yield Send(outgoing, asks=False)
         if tunnel.closed:
             self.end = str(tunnel.closed)
             return payload

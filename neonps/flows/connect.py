@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .. import errors as e
+from ..events import log
 from ..hosts import Host, is_socket
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
@@ -93,11 +95,11 @@ def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
     try:
         addresses: list[str] = yield Resolve(host.host, host.port)
     except DeadlinePassed:
-        raise e.ConnectionTimeout(_failed(at, "connection timeout expired")) from None
+        raise _logged(e.ConnectionTimeout(_failed(at, "connection timeout expired")), at) from None
     except OSError as error:
-        raise e.OperationalError(_failed(at, describe(error))) from None
+        raise _logged(e.OperationalError(_failed(at, describe(error))), at) from None
     if not addresses:
-        raise e.OperationalError(_failed(at, "the host has no address"))
+        raise _logged(e.OperationalError(_failed(at, "the host has no address")), at)
     if settings.load_balance_hosts:
         _shuffle(addresses)
     return [replace(at, hostaddr=address) for address in addresses]
@@ -120,6 +122,8 @@ def _all_of(failures: list[e.Error]) -> e.Error:
 
 def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
     yield Deadline(settings.connect_timeout)
+    log(logging.DEBUG, "connecting", settings)
+    level = logging.WARNING
     try:
         channel = yield from open_channel(settings)
         session = Session(settings, settings.transport, channel, StateMachine())
@@ -128,17 +132,23 @@ def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
         yield from login.start()
         while not (login.complete or (settings.lazy and login.waits_for_verdict)):
             yield from login.step()
+        if not login.complete:
+            session.log(logging.DEBUG, "login left to the first statement")
+        level = logging.INFO  # nothing is wrong with a server that is not of the kind that is looked for
         yield from check_target(session, target)
         return session
     except DeadlinePassed:
         yield Close()
-        raise e.ConnectionTimeout(_failed(settings, "connection timeout expired")) from None
+        raise _logged(e.ConnectionTimeout(_failed(settings, "connection timeout expired")), settings, level) from None
     except e.Error as error:
         yield Close()
-        raise _located(error, settings) from None
+        raise _logged(_located(error, settings), settings, level) from None
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
         yield Close()
-        raise e.OperationalError(_failed(settings, describe(error))) from None
+        failure = e.OperationalError(_failed(settings, describe(error)))
+        if isinstance(error, UpgradeRefused):
+            failure.status, failure.request_id = error.status, error.headers.get("neon-request-id")
+        raise _logged(failure, settings, level) from None
     except GeneratorExit:
         raise
     except BaseException:
@@ -194,6 +204,7 @@ def cancel(settings: Settings, pid: int, secret_key: bytes) -> Flow[None]:
     try:
         channel = yield from open_channel(settings)
         yield from channel.send(f.CancelRequest(pid, secret_key).encode())
+        log(logging.INFO, "cancel request sent", settings, backend_pid=pid)
         while (yield from channel.receive()):
             pass
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
@@ -221,6 +232,12 @@ def _describe_refusal(refusal: UpgradeRefused) -> str:
 
 def _failed(settings: Settings, reason: str) -> str:
     return f"connection failed: connection to {settings.where} failed: {reason}"
+
+
+def _logged(error: e.Error, settings: Settings, level: int = logging.WARNING) -> e.Error:
+    """The same error, once it is logged as the end of an attempt to connect."""
+    log(level, "attempt failed", settings, reason=str(error).removeprefix(_failed(settings, "")))
+    return error
 
 
 def _located(error: e.Error, settings: Settings) -> e.Error:

@@ -6,6 +6,7 @@ sent as one batch. A statement that only reads runs at once, in a read-only tran
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
@@ -65,7 +66,6 @@ class HttpTransport(Transport):
     """Requests to one endpoint over a connection that is kept alive and opened again when needed.
 
     Attributes:
-        request_id: what the service calls the last request; None before the first.
         requests: how many requests were made.
     """
 
@@ -84,7 +84,6 @@ class HttpTransport(Transport):
         self._has_read = False  # a statement has read since the last commit or rollback
         self._sent = False  # a request is under way
         self._harmless = True  # and it cannot change anything
-        self.request_id: str | None = None
         self.requests = 0
 
     @property
@@ -106,6 +105,7 @@ class HttpTransport(Transport):
             return (yield from flow)
         except DeadlinePassed:
             yield from self._hang_up()
+            self.log(logging.WARNING, "timeout", timeout=timeout, outcome="the connection was closed")
             reason = f"timeout: the server has not answered within {timeout:g} seconds"
             raise e.OperationalError(self._lost(reason)) from None
         except GeneratorExit:
@@ -145,9 +145,11 @@ class HttpTransport(Transport):
             raise e.ProgrammingError(str(error)) from None
         self._sent = True
         self.requests += 1
+        self.request_id = None
         response = yield from self._exchange(http, data)
         self._sent = False
         self.request_id = response.headers.get("neon-request-id")
+        self.log(logging.DEBUG, "request", status=response.status, request_id=self.request_id)
         if response.status != 200:
             if query is None:
                 raise self._explained(error_from_response(response), token)
@@ -178,12 +180,14 @@ class HttpTransport(Transport):
                 return self._http
             yield from self._hang_up()
         settings, endpoint = self.settings, self._endpoint
+        self.log(logging.DEBUG, "reconnecting" if self.requests else "connecting")
         try:
             yield Open(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.connect_timeout)
         except OSError as error:
-            raise e.OperationalError(self._failed(describe(error))) from None
+            raise self._not_connected(e.OperationalError, describe(error)) from None
         except DeadlinePassed:
-            raise e.ConnectionTimeout(self._failed("connection timeout expired")) from None
+            raise self._not_connected(e.ConnectionTimeout, "connection timeout expired") from None
+        self.log(logging.DEBUG, "connected")
         self._http = HttpConnection(endpoint)
         return self._http
 
@@ -207,11 +211,12 @@ class HttpTransport(Transport):
         except (OSError, ProtocolError) as error:
             yield from self._hang_up()
             if self.closed:
+                self.log(logging.DEBUG, "closed")
                 reason = "the connection was closed by another thread or task while this one was waiting"
                 raise e.OperationalError(self._lost(reason)) from None
-            raise e.OperationalError(
-                self._lost(f"no answer from {self._endpoint.url}: {reason or describe(error)}")
-            ) from None
+            reason = f"no answer from {self._endpoint.url}: {reason or describe(error)}"
+            self.log(logging.WARNING, "connection lost", reason=reason)
+            raise e.OperationalError(self._lost(reason)) from None
         if not http.reusable:
             yield from self._hang_up()
         return response
@@ -220,8 +225,9 @@ class HttpTransport(Transport):
         self._http = None
         yield Close()
 
-    def _failed(self, reason: str) -> str:
-        return f"connection failed: connection to {self._endpoint.url} failed: {reason}"
+    def _not_connected(self, cls: type[e.Error], reason: str) -> e.Error:
+        self.log(logging.WARNING, "attempt failed", reason=reason)
+        return cls(f"connection failed: connection to {self._endpoint.url} failed: {reason}")
 
     def _lost(self, reason: str) -> str:
         return reason if self._harmless or not self._sent else f"{reason}\n{_OUTCOME_UNKNOWN}"
@@ -423,6 +429,7 @@ class HttpTransport(Transport):
         self.closed = True
         yield from self.rollback()
         yield from self._hang_up()
+        self.log(logging.DEBUG, "closed")
 
 
 def _reads(statement: Statement) -> bool:

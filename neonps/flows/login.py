@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -193,6 +194,9 @@ class Login:
     def _ready(self, event: b.ReadyForQuery) -> Flow[None]:
         self.complete = True
         self._session.on_login = None
+        session = self._session
+        version = session.parameter_status("server_version")
+        session.log(logging.DEBUG, "connected", server_version=version, request_id=session.request_id)
         yield from ()
 
 

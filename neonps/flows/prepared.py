@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..events import log
 from ..pq import ExecStatus
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..protocol.result import Result
     from ..query import PostgresQuery
+    from ..settings import Settings
 
 #: What makes a statement: its text, and the types of its parameters.
 Key = tuple[bytes, "tuple[int, ...]"]
@@ -36,7 +39,8 @@ class PreparedStatements:
         maximum: how many statements are remembered; None for no limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.threshold: int | None = 5
         self.maximum: int | None = 100
         self._counts: OrderedDict[Key, int] = OrderedDict()
@@ -67,8 +71,11 @@ class PreparedStatements:
 
     def trim(self) -> None:
         """Discard the statements that are too many, those first that were not used for the longest time."""
-        while self.maximum is not None and len(self._names) > self.maximum:
+        if self.maximum is None:
+            return
+        while len(self._names) > self.maximum:
             self.discarded.append(self._names.popitem(last=False)[1])
+            log(logging.DEBUG, "prepared statement evicted", self._settings, prepared_max=self.maximum)
 
     def count(self, query: PostgresQuery) -> None:
         """Take note that a statement was run without a name."""
@@ -103,6 +110,7 @@ class PreparedStatements:
             self._names.clear()
             self.discarded.clear()
         elif self._names and command_tag.startswith(_OUTDATES):
+            log(logging.DEBUG, "prepared statements outdated", self._settings, count=len(self._names), by=command_tag)
             self.discarded += self._names.values()
             self._names.clear()
 

@@ -117,10 +117,11 @@ class Send:
     """Send all of `data`; answers None.
 
     What arrives meanwhile is read and kept for the next `Receive`, so that two sides that both have much to
-    say never wait for each other.
+    say never wait for each other. `asks` is whether an answer is due to it; it is for counting round trips.
     """
 
     data: bytes
+    asks: bool = True
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,6 @@ from .transport import Deliver, Query, Tally, Transport
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
-logger = logging.getLogger("neonps")
-
 #: How long the server gets to end a statement that was cancelled, in seconds.
 _CANCEL_TIMEOUT = 5.0
 
@@ -49,6 +47,7 @@ class Session(Transport):
     def __init__(self, settings: Settings, name: str, channel: Channel, machine: StateMachine) -> None:
         super().__init__(settings)
         self.name = name
+        self.request_id = channel.request_id
         self.channel = channel
         self.machine = machine
         self.canceller: Callable[[int, bytes], Flow[None]] | None = None  # cancels the session that has pid and key
@@ -82,6 +81,9 @@ class Session(Transport):
 
     def parameter_status(self, name: str) -> str | None:
         return self.machine.parameters.get(name)
+
+    def log(self, level: int, event: str, **fields: str | float | None) -> None:
+        super().log(level, event, backend_pid=self.machine.backend_pid or None, **fields)
 
     # Sending and receiving
 
@@ -169,12 +171,13 @@ class Session(Transport):
         if not data:
             if self.closed:
                 yield from self.channel.close()
+                self.log(logging.DEBUG, "closed")
                 raise e.OperationalError(
                     self._with_stake("the connection was closed by another thread or task while this one was waiting")
                 )
             reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
-            yield from self.abandon()
             message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
+            yield from self.abandon(message)
             raise e.OperationalError(self._with_stake(message))
         self.machine.receive(data)
 
@@ -220,15 +223,20 @@ class Session(Transport):
 
     def end(self, collector: Collector) -> Flow[None]:
         """Raise the error with which the server has ended the session."""
-        yield from self.abandon()
-        assert collector.error is not None
-        raise collector.error
+        error = collector.error
+        assert error is not None
+        yield from self.abandon(f"the server has ended the session: {type(error).__name__}, SQLSTATE {error.sqlstate}")
+        raise error
 
-    def abandon(self) -> Flow[None]:
-        """Close the connection since it cannot be used any more."""
+    def abandon(self, reason: str) -> Flow[None]:
+        """Close the connection since it cannot be used any more; `reason` is for the log, and quotes no value."""
+        self._give_up(reason)
+        yield from self.channel.close()
+
+    def _give_up(self, reason: str) -> None:
         if not self.closed:
             self.closed = self.broken = True
-        yield from self.channel.close()
+            self.log(logging.WARNING, "connection lost", reason=reason)
 
     def _with_stake(self, message: str) -> str:
         return f"{message}\n{self.stake}" if self.stake else message
@@ -278,16 +286,17 @@ class Session(Transport):
             return result
         except DeadlinePassed:
             ended = yield from self._interrupt()
+            self.log(logging.WARNING, "timeout", timeout=timeout, outcome=ended)
             raise e.OperationalError(
                 f"timeout: the server has not answered within {timeout:g} seconds; {ended}"
             ) from None
         except ProtocolError as error:
-            yield from self.abandon()
+            yield from self.abandon(str(error))
             raise e.OperationalError(self._with_stake(f"the connection was closed because {error}")) from None
         except Exception:
             raise
         except GeneratorExit:
-            self.closed = self.broken = True  # nobody carries the flow on, so it cannot even close
+            self._give_up("a call was dropped")  # nobody carries the flow on, so it cannot even close
             raise
         except BaseException:  # Ctrl-C, or the cancellation of a task
             yield from self._interrupt()
@@ -295,7 +304,8 @@ class Session(Transport):
         finally:
             self.in_call = False
             if self.busy and not self.occupied and self.pipeline is None and not self.closed:
-                yield from self.abandon()  # something unforeseen has left an exchange half done
+                # Something unforeseen has left an exchange half done.
+                yield from self.abandon("a call has failed before the server had answered all")
             if failed:
                 self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
 
@@ -307,14 +317,14 @@ class Session(Transport):
                 if self.busy and can_cancel:
                     yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
             except (Exception, DeadlinePassed) as error:
-                logger.debug("a statement could not be cancelled: %s", type(error).__name__)
+                self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
             except GeneratorExit:
-                self.closed = self.broken = True
+                self._give_up(_INTERRUPTED)
                 raise
             except BaseException:  # interrupted once more
-                yield from self.abandon()
+                yield from self.abandon(_INTERRUPTED)
                 raise
-            yield from self.abandon()
+            yield from self.abandon(_INTERRUPTED)
             return f"the connection was closed. {self.stake}".rstrip()
         ended = "nothing was running"
         try:
@@ -324,14 +334,14 @@ class Session(Transport):
             if self.own:
                 yield from self.rollback()
         except (Exception, DeadlinePassed) as error:
-            logger.debug("a statement could not be cancelled: %s", type(error).__name__)
-            yield from self.abandon()
+            self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
+            yield from self.abandon(_INTERRUPTED)
             return f"the connection was closed, since it could not be cancelled. {self.stake}".rstrip()
         except GeneratorExit:
-            self.closed = self.broken = True
+            self._give_up(_INTERRUPTED)
             raise
         except BaseException:  # interrupted once more
-            yield from self.abandon()
+            yield from self.abandon(_INTERRUPTED)
             raise
         return ended
 
@@ -678,6 +688,7 @@ class Session(Transport):
         except (e.Error, DeadlinePassed, ProtocolError):
             pass  # it is over either way
         yield from self.channel.close()
+        self.log(logging.DEBUG, "closed")
 
 
 #: What the loss of the connection means for a statement, by whether it is a transaction of its own.
@@ -686,6 +697,9 @@ STATEMENT_AT_STAKE = {
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
+
+#: Why a connection is given up, for the log.
+_INTERRUPTED = "a call was interrupted, and what it was waiting for could not be brought to an end"
 
 
 #: Messages that have nothing to do with what was sent.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..abc import Params
+from ..events import log
 from ..isolation import TransactionCharacteristics
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import NotificationResponse
@@ -43,6 +44,8 @@ class Transport:
         prepared: the statements that are prepared.
         error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
         in_call: a call of the user is under way.
+        request_id: what the service calls the last request over HTTP, or the one that has opened the WebSocket; None if
+            it is not known.
         on_notice, on_notify: what to call when a notice or a notification has arrived.
     """
 
@@ -59,11 +62,16 @@ class Transport:
         self.characteristics = TransactionCharacteristics()
         self.closed = False
         self.broken = False
-        self.prepared = PreparedStatements()
+        self.prepared = PreparedStatements(settings)
         self.error_message = ""
         self.in_call = False
+        self.request_id: str | None = None
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
         self.on_notify: Callable[[NotificationResponse], None] = lambda event: None
+
+    def log(self, level: int, event: str, **fields: str | float | None) -> None:
+        """Log an event of this connection; see `neonps.events`."""
+        log(level, event, self.settings, **fields)
 
     @property
     def transaction_status(self) -> TransactionStatus:

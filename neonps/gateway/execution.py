@@ -101,7 +101,7 @@ def exchange(session: Session, collector: Collector, *messages: f.FrontendMessag
     yield from session.send(*messages)
     yield from session.drain(collector)
     if collector.copy is not None:
-        yield from session.abandon()
+        yield from session.abandon("COPY is not possible over HTTP")
         raise bad_request("COPY is not possible over HTTP")
     if collector.error is not None:
         raise collector.error

@@ -77,6 +77,7 @@ class AsyncRunner(StreamSocket):
     async def _receive(self, request: Receive) -> bytes:
         if self._hurried:
             await asyncio.sleep(0)  # a server that always has more to say must not keep other tasks from running
+        self._count()
         data = self.poll()
         self._hurried = data is not None
         return await self._drive(self.receive()) if data is None else data
@@ -156,7 +157,7 @@ _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
     Resolve: lambda runner, request: runner._drive(runner.resolve(request)),
     Open: lambda runner, request: runner._drive(runner.open(request)),
     StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
-    Send: lambda runner, request: runner._drive(runner.send(request.data)),
+    Send: lambda runner, request: runner._drive(runner.send(request)),
     Receive: AsyncRunner._receive,
     Poll: AsyncRunner._poll,
     Close: AsyncRunner._close,

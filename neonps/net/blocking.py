@@ -126,7 +126,7 @@ _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
     Resolve: lambda runner, request: runner._drive(runner.resolve(request)),
     Open: lambda runner, request: runner._drive(runner.open(request)),
     StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
-    Send: lambda runner, request: runner._drive(runner.send(request.data)),
+    Send: lambda runner, request: runner._drive(runner.send(request)),
     Receive: lambda runner, request: runner._drive(runner.receive()),
     Poll: lambda runner, request: runner.poll(),
     Close: lambda runner, request: runner.close(),

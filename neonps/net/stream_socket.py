@@ -15,9 +15,9 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve
+from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve, Send
 from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
-from .tls import check_alpn, failure, ssl_context
+from .tls import check_alpn, failure, round_trips, ssl_context
 
 T = TypeVar("T")
 
@@ -45,13 +45,20 @@ Steps = Generator["Wait | Lookup", Any, T]
 
 
 class StreamSocket:
-    """One connection at most; what arrives is kept until it is asked for."""
+    """One connection at most; what arrives is kept until it is asked for.
+
+    Attributes:
+        round_trips: how often something was sent and then had to be waited for, on all connections so far, opening
+            them included.
+    """
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
         self._arrived: list[bytes] = []  # read while something was sent
         self._ended = False
         self._deadline: float | None = None  # by time.monotonic()
+        self._asked = False  # something was sent whose answer was not waited for yet
+        self.round_trips = 0
 
     def set_deadline(self, seconds: float | None) -> None:
         """From now on all waits together may take `seconds`; None lifts the limit."""
@@ -69,7 +76,7 @@ class StreamSocket:
         """Close the connection, if one is open."""
         sock, self._socket = self._socket, None
         self._arrived.clear()
-        self._ended = False
+        self._ended = self._asked = False
         if sock is not None:
             sock.close()
 
@@ -140,6 +147,7 @@ class StreamSocket:
             if code:
                 raise OSError(code, os.strerror(code))
             if family in (socket.AF_INET, socket.AF_INET6):
+                self.round_trips += 1
                 set_keepalive(sock, keepalive)
         except BaseException:
             sock.close()
@@ -161,13 +169,15 @@ class StreamSocket:
             yield from retry(secured, secured.do_handshake)
         except (ssl.SSLError, ValueError, ConnectionError) as error:
             raise failure(error) from None
+        self.round_trips += round_trips(secured)
         check_alpn(tls, secured.selected_alpn_protocol())
         return secured.getpeercert(binary_form=True)
 
-    def send(self, data: bytes) -> Steps[None]:
-        """Send all of `data`."""
+    def send(self, request: Send) -> Steps[None]:
+        """Send all of what is to be sent."""
         sock = self._opened()
-        rest = memoryview(data)
+        self._asked = self._asked or request.asks
+        rest = memoryview(request.data)
         while rest:
             try:
                 rest = rest[sock.send(rest) :]
@@ -181,10 +191,17 @@ class StreamSocket:
     def receive(self) -> Steps[bytes]:
         """Wait until something arrives, or b"" at the end."""
         sock = self._opened()
+        self._count()
         while not self._arrived and not self._ended:
             if not self._read(sock):
                 yield Wait(sock, read=True, write=False)
         return self._take_arrived()
+
+    def _count(self) -> None:
+        """Take note that what was sent is to be waited for."""
+        if self._asked:
+            self._asked = False
+            self.round_trips += 1
 
     def poll(self) -> bytes | None:
         """What has arrived, b"" at the end, None if nothing has."""

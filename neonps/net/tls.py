@@ -31,6 +31,11 @@ def failure(error: Exception) -> TLSFailed:
     return TLSFailed(f"SSL error: {reason}")
 
 
+def round_trips(secured: ssl.SSLSocket) -> int:
+    """How often the client had to wait in the handshake (RFC 8446, figure 1; RFC 5246, figure 1)."""
+    return 1 if secured.version() == "TLSv1.3" else 2
+
+
 def check_alpn(tls: TLS, chosen: str | None) -> None:
     """Check the application protocol that the server has chosen.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -84,6 +86,9 @@ class WebSocketTunnel:
 
     Write `handshake()`, then give everything that arrives to `receive`, and write what is in `outgoing`
     whenever it is not empty. From `is_open` on, `wrap` turns data into a message.
+
+    Attributes:
+        request_id: what the service calls the handshake, if it says so.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -94,6 +99,7 @@ class WebSocketTunnel:
         self.is_open = False
         self.outgoing = b""
         self.closed: WebSocketClosed | None = None
+        self.request_id: str | None = None
 
     def handshake(self) -> bytes:
         """The request that asks for the upgrade (RFC 6455 4.1)."""
@@ -153,6 +159,7 @@ class WebSocketTunnel:
             pass  # answers nothing of ours, which is allowed (RFC 6455 5.5.3)
         elif isinstance(event, AcceptConnection):
             self.is_open = True
+            self.request_id = _headers(event.extra_headers).get("neon-request-id")
         elif isinstance(event, CloseConnection):
             self.closed = self.closed or WebSocketClosed(int(event.code), event.reason or "")
             if event.code != 1006:
@@ -160,8 +167,7 @@ class WebSocketTunnel:
         elif isinstance(event, TextMessage):
             raise ProtocolError("the server has sent a text message, where only binary messages carry Postgres")
         elif isinstance(event, RejectConnection):
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
-            self._refusal = (event.status_code, headers)
+            self._refusal = (event.status_code, _headers(event.headers))
             if not event.has_body:
                 self._refuse()
         elif isinstance(event, RejectData):
@@ -179,3 +185,8 @@ class WebSocketTunnel:
         if not self.is_open:
             raise ProtocolError("the server closed the connection during the WebSocket handshake")
         self.closed = self.closed or WebSocketClosed(1006, "")
+
+
+def _headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers by lower-case name."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in lines}

@@ -1,0 +1,49 @@
+"""What is logged about connections: the logger, and how an event becomes a record of it.
+
+Nothing of what a statement says or brings gets here: no text, no value, and no message of the server about it, which
+may quote one. Nor does a password or a token.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+#: Silent unless the program configures logging: whoever makes the call gets an exception for all that is wrong.
+logger = logging.getLogger("neonps.connection")
+logger.addHandler(logging.NullHandler())
+
+
+def log(level: int, event: str, settings: Settings, **fields: str | float | None) -> None:
+    """Log an event of a connection, if anybody wants to hear of it.
+
+    Where the connection leads and the fields are attributes of the record, named `neonps_…`.
+
+    Args:
+        level: a level of `logging`.
+        event: what has happened; one of those in docs/howto/observability.md.
+        settings: of the connection.
+        **fields: what else is known. None stands for what is not.
+    """
+    if not logger.isEnabledFor(level):
+        return
+    told = {name: " ".join(v.split()) if isinstance(v, str) else v for name, v in fields.items() if v is not None}
+    endpoint = settings.fetch_url or settings.websocket_url
+    attributes = {
+        "event": event,
+        "transport": settings.transport,
+        "endpoint": endpoint.url if endpoint is not None else None,
+        "host": settings.host,
+        "hostaddr": settings.hostaddr,
+        "port": settings.port,
+        "dbname": settings.dbname,
+        "user": settings.user,
+        **told,
+    }
+    # A name of its own for each: `makeRecord` raises KeyError when a program has an attribute of that name already.
+    extra = {f"neonps_{name}": value for name, value in attributes.items()}
+    message = f"{event} [%s, %s]" + "".join(f" {name}=%s" for name in told)
+    logger.log(level, message, settings.transport, settings.where, *told.values(), extra=extra)
