@@ -100,7 +100,7 @@ class Examination:
             version, in_recovery, read_only, pid = row
             version = connection.info.parameter_status("server_version") or version
             stranger = connection.info.backend_pid not in (0, pid)
-            query = self._runner.finish(f"PostgreSQL {version}, {_round_trips(self._runner.round_trips)}")
+            query = self._runner.finish(f"PostgreSQL {version}, {_round_trips(self._runner.waited)}")
         finally:
             connection.close()
         query.notes = [*notes_on_server(version, in_recovery, read_only == "on"), *_notes_on_waking(first, query)]
@@ -113,7 +113,7 @@ class Examination:
         """See the login to its end; gives the step in which the database was first heard of."""
         login = f'user "{self._settings.user}", database "{self._settings.dbname}"'
         if transport.has_session:
-            return self._runner.end(f"{login}, {_round_trips(self._runner.round_trips)}")
+            return self._runner.end(f"{login}, {_round_trips(self._runner.waited)}")
         connection.execute(QUERY)  # a request is a login too
         request_id = connection.info.request_id
         first = self._runner.end("200 OK" + (f", request id {request_id}" if request_id else ""))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...flows.connect import describe
-from ...flows.requests import TLS, DeadlinePassed, KeepAlive
+from ...flows.requests import TLS, DeadlinePassed, KeepAlive, Send
 from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
@@ -48,7 +48,6 @@ class WatchedRunner(BlockingRunner):
         cause: what it has failed with, as far as the runner knows.
         unexplained: a step has failed for a reason that only the error in the end tells.
         heard: what the server has said first on the connection.
-        round_trips: how often in it something was sent, and the answer waited for.
     """
 
     def __init__(self, transport: str, report: Callable[[Step], None], why_plain: str) -> None:
@@ -58,14 +57,19 @@ class WatchedRunner(BlockingRunner):
         self._why_plain = why_plain
         self._named = False  # the step "dns" was told of
         self._secured = False  # the step "tls" was told of, for this connection
-        self._asked = self._greeted = False
+        self._greeted = False  # the endpoint was asked
+        self._before = 0  # round trips before the step
         self.step = ""
         self.began: float | None = None
         self.where = ""
         self.cause: BaseException | None = None
         self.unexplained = False
         self.heard = b""
-        self.round_trips = 0
+
+    @property
+    def waited(self) -> int:
+        """The round trips of the step so far."""
+        return self.round_trips - self._before
 
     # Steps
 
@@ -75,7 +79,7 @@ class WatchedRunner(BlockingRunner):
             self.unexplained = self.unexplained or self.cause is None
             self._report(self.unfinished(self._reason()))
         self.step, self.where, self.cause = step, where, None
-        self.round_trips = 0
+        self._before = self.round_trips
         self.began = time.perf_counter()
 
     def finish(self, fact: str, notes: list[str] | None = None) -> Step:
@@ -144,7 +148,7 @@ class WatchedRunner(BlockingRunner):
             yield from super().connect(family, address, keepalive)
         self.end(self.where)
         self.heard = b""
-        self._asked = self._greeted = self._secured = False
+        self._greeted = self._secured = False
         self.begin(_AFTER_TLS[self._transport], self.where)
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
@@ -160,8 +164,8 @@ class WatchedRunner(BlockingRunner):
         self.begin(_AFTER_TLS[self._transport], self.where)
         return certificate
 
-    def send(self, data: bytes) -> Steps[None]:
-        if data == _SSL_REQUEST:
+    def send(self, request: Send) -> Steps[None]:
+        if request.data == _SSL_REQUEST:
             self.step = "tls"
         elif not self._secured:
             self.skip("tls", self._why_plain)
@@ -169,13 +173,11 @@ class WatchedRunner(BlockingRunner):
         if self.step == "upgrade" and self._greeted:
             self.end("101 Switching Protocols")
             self.begin("login", self.where)
-        self._greeted = self._asked = True
+        self._greeted = True
         with self._noting_cause():
-            yield from super().send(data)
+            yield from super().send(request)
 
     def receive(self) -> Steps[bytes]:
-        self.round_trips += self._asked
-        self._asked = False
         with self._noting_cause():
             data = yield from super().receive()
         self.heard += data[: _HEARD - len(self.heard)]
