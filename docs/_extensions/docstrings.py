@@ -87,10 +87,19 @@ _made_by_neonps = re.compile(
 
 def signature(
     app: Sphinx, what: str, name: str, obj: object, options: Any, arguments: str | None, returns: str | None
-) -> tuple[str, None] | None:
-    """Leave out the arguments of what only neonps makes (autodoc's event `autodoc-process-signature`)."""
+) -> tuple[str | None, str | None]:
+    """Show a signature as people write it (autodoc's event `autodoc-process-signature`)."""
     ours = _made_by_neonps(name) if what == "class" else what == "exception" and name != "neonps.Error"
-    return ("", None) if ours and arguments else None
+    if ours and arguments:
+        return "", None
+    return _readable(arguments), _readable(returns)
+
+
+def _readable(annotations: str | None) -> str | None:
+    if annotations is None:
+        return None
+    annotations = re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", annotations)
+    return re.sub(r"\b(?:[\w.]+\.)?_(?:Async)?Self\b", "Self", annotations)
 
 
 def sections(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
