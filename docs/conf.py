@@ -25,6 +25,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions"]
 
+# What is shown of a shell has answers in it, which are no shell script.
+suppress_warnings = ["misc.highlighting_failure"]
+
 # Pages are read on GitHub too: links to headings are written as it makes them.
 myst_heading_anchors = 4
 

@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 from types import GenericAlias, ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from pages import ROOT
@@ -64,7 +64,12 @@ def described() -> set[str]:
 def adapters(module: ModuleType) -> list[str]:
     """The dumpers and loaders of a module, which one table has."""
     bases = (neonps.adapt.Dumper, neonps.adapt.Loader)
-    return [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, bases)]
+    return [name for name, value in vars(module).items() if is_class(value) and issubclass(value, bases)]
+
+
+def is_class(value: Any) -> bool:
+    """Whether it is a class, which on Python 3.10 `list[int]` says to be too."""
+    return isinstance(value, type) and not isinstance(value, GenericAlias)
 
 
 def public_names(module: str) -> list[str]:
@@ -118,7 +123,7 @@ def is_elsewhere(name: str, names: set[str]) -> bool:
     """Whether what `name` stands for is described under its name in another module."""
     module, _, last = name.rpartition(".")
     value = getattr(importlib.import_module(module), last)
-    if isinstance(value, type) and module.startswith("neonps.types."):
+    if is_class(value) and module.startswith("neonps.types."):
         return any(
             other.startswith("neonps.types.") and _value(other) is value
             for other in names
@@ -127,7 +132,7 @@ def is_elsewhere(name: str, names: set[str]) -> bool:
     return f"neonps.{last}" in names and getattr(neonps, last, None) is value
 
 
-def _value(name: str) -> object:
+def _value(name: str) -> Any:
     module, _, last = name.rpartition(".")
     return getattr(importlib.import_module(module), last, None)
 
@@ -146,7 +151,7 @@ def test_each_name_says_what_it_is(name: str) -> None:
     """By a docstring; where there can be none, by a comment in front of it, which Sphinx reads as one."""
     module, _, last = name.rpartition(".")
     value = _value(name)
-    if isinstance(value, type) and not isinstance(value, GenericAlias):
+    if is_class(value):
         # A dataclass without a docstring has its signature for one.
         assert value.__doc__
         assert not value.__doc__.startswith(f"{value.__name__}(")

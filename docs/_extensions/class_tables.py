@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from types import GenericAlias
 from typing import Any
 
 from docutils import nodes
@@ -68,8 +69,12 @@ class AdapterTable(ClassTable):
         names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
         for name in names:
             cls = getattr(module, name)
-            ours = isinstance(cls, type) and issubclass(cls, (adapt.Dumper, adapt.Loader))
-            if ours and cls.__module__.startswith("neonps.types."):
+            is_class = isinstance(cls, type) and not isinstance(cls, GenericAlias)  # on 3.10 `list[int]` is both
+            if (
+                is_class
+                and issubclass(cls, (adapt.Dumper, adapt.Loader))
+                and cls.__module__.startswith("neonps.types.")
+            ):
                 yield cls, f"{module.__name__}.{name}", ((inspect.getdoc(cls) or "").partition("\n\n")[0],)
 
 

@@ -1,7 +1,8 @@
 """Pages of the repository as pages of the site: what they include, where their links lead, and which ones there are.
 
 In the repository a link leads to a file. Where the site has another page for that file, the link leads there: from a
-module to its reference, from the README and the changelog to the pages that include them.
+module to its reference, from the README and the changelog to the pages that include them. What is in the repository
+alone, such as an example, has no link on the site.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _pages = {"README.md": "readme.md", "CHANGELOG.md": "changelog.md"}
 
 _include = re.compile(r"^```\{include\} (?P<file>\S+)\n```$", re.MULTILINE)
 _fenced = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
-_link = re.compile(r"\]\((?!\w+:|#)(?P<file>[^)#\s]+)(?P<heading>#[^)\s]*)?\)")
+_link = re.compile(r"\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<file>[^)#\s]+)(?P<heading>#[^)\s]*)?\)")
 _entry = re.compile(r"^(?P<pattern>howto/\S+)\n", re.MULTILINE)
 
 
@@ -47,11 +48,10 @@ def _with_links(text: str, written_in: Path, shown_in: Path) -> str:
     """A text whose links, which count from one directory, lead to pages of the site from another."""
 
     def lead(match: re.Match[str]) -> str:
-        file = Path(os.path.normpath(written_in / match["file"]))
-        target = os.path.relpath(_page_of(file), shown_in)
-        if DOCS not in (DOCS / file).parents and target.startswith("../"):
-            return f"](path:{target})"
-        return f"]({target}{match['heading'] or ''})"
+        page = _page_of(Path(os.path.normpath(written_in / match["file"])))
+        if page is None:
+            return match["text"]
+        return f"[{match['text']}]({os.path.relpath(page, shown_in)}{match['heading'] or ''})"
 
     # Links are links in the text between the programs only.
     parts = _fenced.split(text)
@@ -59,16 +59,15 @@ def _with_links(text: str, written_in: Path, shown_in: Path) -> str:
     return "".join(parts)
 
 
-def _page_of(file: Path) -> Path:
-    """The page that the site has for a file, or the file."""
+def _page_of(file: Path) -> Path | None:
+    """The page of the site for a file of the repository, if there is one."""
     name = os.path.relpath(file, ROOT)
     if name in _pages:
         return DOCS / _pages[name]
-    if file.suffix == ".py":
-        reference = DOCS / "reference" / f"{file.stem}.md"
-        if reference.exists():
-            return reference
-    return file
+    if DOCS in file.parents:
+        return file
+    reference = DOCS / "reference" / f"{file.stem}.md"
+    return reference if name == os.path.join("neonps", file.name) and reference.exists() else None
 
 
 def _with_how_tos(text: str, docnames: list[str]) -> str:
