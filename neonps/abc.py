@@ -44,17 +44,22 @@ Query = Union["LiteralString", bytes, "SQL", "Composed", "Template"]
 #: Parameters of a statement, by position or by name.
 Params = Sequence[Any] | Mapping[str, Any]
 
-#: The value of a keyword of `connect()`, and several of them by their names.
+#: The value of a keyword of `connect()`.
 ConnParam = str | int | None
+#: Values of keywords by their names, as `conninfo_to_dict()` gives them.
 ConnDict = dict[str, ConnParam]
+#: The same, where it is only read.
 ConnMapping = Mapping[str, ConnParam]
 
+#: A class of connections, for functions that return what they are given.
 ConnectionType = TypeVar("ConnectionType", bound="BaseConnection[Any]")
 
 #: What tells apart the dumpers of one Python class: the class, or a tuple that starts with it.
 DumperKey = type | tuple["DumperKey", ...]
 
+#: A function that turns objects into values, None standing for NULL.
 DumpFunc = Callable[[Any], "Buffer | None"]
+#: A function that turns values into objects.
 LoadFunc = Callable[[Buffer], Any]
 
 

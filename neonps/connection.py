@@ -81,15 +81,16 @@ class Connection(BaseConnection[Row]):
             row_factory: what makes rows; tuples by default. See `neonps.rows`.
             cursor_factory: the class of the cursors.
             **kwargs: any keyword of `conninfo`, and it overrides what is there: libpq's (PostgreSQL docs 34.1.2), and
-                transport: "websocket", "http" or "tcp"; by default websocket for a known provider or with a gateway.
-                gateway: the base URL of a gateway that has both endpoints.
-                fetch_endpoint, ws_proxy: one endpoint each, a URL or a function of host and port that gives one.
-                pipeline_connect: "scram", "password" or "off": what to send before the server asks for it.
-                lazy: do not wait for the server's last word on the login; the first statement brings it.
-                auth_token: a bearer token, or a function that gives one, for HTTP.
-                connect_timeout: how long connecting may take, in seconds; 130 by default.
-                timeout: how long any other call may wait for the server, in seconds; by default 300 over HTTP, where a
-                    request that takes longer was lost on the way, and for ever in a session.
+
+                - `transport`: "websocket", "http", "tcp"; by default websocket for a known provider or with a gateway.
+                - `gateway`: the base URL of a gateway that has both endpoints.
+                - `fetch_endpoint`, `ws_proxy`: one endpoint each, a URL or a function of host and port that gives one.
+                - `pipeline_connect`: "scram", "password" or "off": what to send before the server asks for it.
+                - `lazy`: do not wait for the server's last word on the login; the first statement brings it.
+                - `auth_token`: a bearer token, or a function that gives one, for HTTP.
+                - `connect_timeout`: how long connecting may take, in seconds; 130 by default.
+                - `timeout`: how long any other call may wait for the server, in seconds; by default 300 over HTTP,
+                  where a request that takes longer was lost on the way, and for ever in a session.
 
         Raises:
             OperationalError: the server could not be reached, or refused the login.

@@ -1,4 +1,4 @@
-"""The exceptions: those of PEP 249, and below them a class for every SQLSTATE.
+"""The exceptions: those of PEP 249, and below them a class for every SQLSTATE::
 
     Warning
     Error

@@ -23,7 +23,9 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Row = TypeVar("Row", covariant=True)
+#: What `tuple_row` makes.
 TupleRow = tuple[Any, ...]
+#: What `dict_row` makes.
 DictRow = dict[str, Any]
 
 _NOT_FIRST = tuple("_0123456789")

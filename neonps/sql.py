@@ -1,4 +1,4 @@
-"""Composition of statements: names, values and placeholders put into SQL, each quoted as it has to be.
+"""Composition of statements: names, values and placeholders put into SQL, each quoted as it has to be::
 
     query = sql.SQL("SELECT {column} FROM {table} WHERE id = %s").format(
         column=sql.Identifier("first name"), table=sql.Identifier("public", "people")
@@ -6,7 +6,7 @@
     conn.execute(query, [42])
 
 What a statement is composed of is only put together when it is executed, or by `as_string()` and `as_bytes()`: the
-session then says how text is encoded and quoted. Template strings, which Python 3.14 has, do the same:
+session then says how text is encoded and quoted. Template strings, which Python 3.14 has, do the same::
 
     conn.execute(t"SELECT {column:i} FROM {table:i} WHERE id = {id}")
 """
