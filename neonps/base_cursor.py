@@ -205,7 +205,11 @@ class BaseCursor(Generic[Row]):
         status = ExecStatus.SINGLE_TUPLE if size == 1 else ExecStatus.TUPLES_CHUNK
         stream = RowStream(session, self._converted(query, params), self._wants_binary(binary), status)
         start = yield from stream.start()
-        self._take([start])
+        try:
+            self._take([start])
+        except Exception:  # the row factory has failed
+            yield from stream.stop()
+            raise
         if start.fields is None:
             raise e.ProgrammingError("the operation in stream() didn't produce a result")
         return stream

@@ -29,3 +29,12 @@ def test_the_tag_of_a_statement_without_rows(auto: Connection, numbers: object) 
         next(cursor.stream("insert into numbers values (1)"))
     assert cursor.description is None
     assert cursor.statusmessage == "INSERT 0 1"
+
+
+def test_a_row_factory_that_fails_ends_the_stream(auto: Connection) -> None:
+    def fail(cursor: object) -> object:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        next(auto.cursor(row_factory=fail).stream("select generate_series(1, 1000000)"))  # type: ignore[arg-type]
+    assert auto.execute("select 1").fetchone() == (1,)
