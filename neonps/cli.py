@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from .commands import local
+from .commands import local, query
+from .commands.arguments import SubcommandParser
 from .version import __version__
 
 
@@ -26,7 +27,10 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line, up to `--`."""
     parser = argparse.ArgumentParser(prog="neonps", description="Postgres over HTTP and WebSockets.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
-    for module in (local,):
+    subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=SubcommandParser)
+    for module in (
+        local,
+        query,
+    ):
         module.add(subcommands)
     return parser
