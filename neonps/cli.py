@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from .commands import local, query
+from .commands import load, local, query
 from .commands.arguments import SubcommandParser
 from .version import __version__
 
@@ -29,6 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=SubcommandParser)
     for module in (
+        load,
         local,
         query,
     ):
