@@ -106,9 +106,7 @@ def _batch(pa: Any, schema: Any, rows: list[tuple[Any, ...]]) -> Any:
         try:
             arrays.append(pa.array(map(convert, values) if convert else values, type=field.type, size=len(values)))
         except (pa.ArrowException, ArithmeticError, ValueError, TypeError):
-            raise CommandError(
-                f'column "{field.name}" has a value that is no {field.type}: cast the column to text'
-            ) from None
+            raise CommandError(f'column "{field.name}" has a value that is no {field.type}: cast it to text') from None
     return pa.record_batch(arrays, schema=schema)
 
 
