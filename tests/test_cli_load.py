@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -223,21 +224,31 @@ def test_it_is_interrupted(url: str, transport: str, people: Rows, admin: Admin)
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
-@pytest.mark.parametrize("command", [NEONPS, WITHOUT_RICH], ids=["rich", "plain"])
-def test_progress(url: str, people: Rows, admin: Admin, command: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [(NEONPS, r"━.*/6\.9 MB"), (WITHOUT_RICH, r"\r[\d,]+ bytes \(\d+%\)")],
+    ids=["rich", "plain"],
+)
+def test_progress(
+    url: str, dsn: str, people: Rows, admin: Admin, command: list[str], shown: str, tmp_path: Path
+) -> None:
     file = tmp_path / "people.csv"
     file.write_bytes(b"id\n" + b"".join(b"%d\n" % number for number in range(1_000_000)))
-    with admin.transaction():  # for which the other one has to wait, so that it takes as long as it takes
-        admin.execute("lock table people in share row exclusive mode")
+    waiting = "select from pg_stat_activity where query ~ '^copy' and clock_timestamp() - query_start > interval '1 s'"
+    with psycopg.connect(dsn) as blocker:  # so that it takes long
+        blocker.execute("lock table people in access exclusive mode")
         terminal = Terminal([*command, "load", "people", str(file)], environment(url))
         try:
-            wait_for(lambda: admin.execute("select count(*) from pg_locks where not granted").fetchone() == (1,))
-        except BaseException:
+            wait_for(lambda: admin.execute(waiting).fetchone() is not None)
+            blocker.commit()
+            status, text = terminal.finish()
+        finally:
             terminal.close()
-            raise
-    try:
-        status, text = terminal.finish()
-    finally:
-        terminal.close()
     assert status == 0
+    assert re.search(shown, text)
     assert text.rstrip().endswith("COPY 1000000")
+
+
+def test_no_progress_but_on_a_terminal(load: Load, people: Rows, tmp_path: Path) -> None:
+    ran = load("people", "-", stdin="id\n" + "\n".join(map(str, range(300_000))))
+    assert (ran.stdout, ran.stderr) == ("COPY 300000\n", "")
