@@ -133,6 +133,20 @@ def test_what_fails_leaves_the_old_file(query: Query, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["link.csv", "out.csv"]
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="there is no /dev/fd here")
+def test_a_file_that_is_open_already(url: str, tmp_path: Path) -> None:
+    with open(tmp_path / "all", "w+b") as file:
+        for path in ("/dev/stdout", "-", f"/dev/fd/{file.fileno()}"):
+            file.write(path.encode() + b"\n")
+            file.flush()
+            command = [*NEONPS, "query", "--csv", "-o", path, "select 1 as a"]
+            subprocess.run(command, stdout=file, env=environment(url), pass_fds=[file.fileno()], check=True)
+        assert os.listdir(tmp_path) == ["all"]
+        assert os.path.samestat(os.stat(tmp_path / "all"), os.fstat(file.fileno()))
+        file.seek(0)
+        assert file.read().startswith(b"a\n1\n")
+
+
 @pytest.mark.parametrize("path", ["/no/such/directory/x.csv", "/"])
 def test_a_file_that_cannot_be_written(query: Query, path: str, numbers: Numbers) -> None:
     ran = query("--csv", "-o", path, "insert into numbers values (1) returning a")

@@ -27,7 +27,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
         CommandError: there is no standard output.
         OSError: the file cannot be written.
     """
-    if path == STDOUT:
+    if path in (STDOUT, "/dev/stdout"):
         if sys.stdout is None:
             raise CommandError("standard output is closed")
         sys.stdout.flush()
@@ -36,7 +36,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
         return
     target = Path(path).resolve()  # a symbolic link stays one
     mode = _mode(target)
-    if mode is not None and not stat.S_ISREG(mode):
+    # What is in /dev may lead to a file that is open already, and has to stay the same file.
+    if path.startswith("/dev/") or (mode is not None and not stat.S_ISREG(mode)):
         with open(target, "wb") as file:
             yield file
         return
