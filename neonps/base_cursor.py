@@ -204,7 +204,14 @@ class BaseCursor(Generic[Row]):
         session = transport.session("stream()")
         status = ExecStatus.SINGLE_TUPLE if size == 1 else ExecStatus.TUPLES_CHUNK
         stream = RowStream(session, self._converted(query, params), self._wants_binary(binary), status)
-        yield from stream.start()
+        start = yield from stream.start()
+        try:
+            self._take([start])
+        except Exception:  # the row factory has failed
+            yield from stream.stop()
+            raise
+        if start.fields is None:
+            raise e.ProgrammingError("the operation in stream() didn't produce a result")
         return stream
 
     def _stream_next_flow(self, stream: RowStream) -> Flow[list[Row] | None]:

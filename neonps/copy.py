@@ -98,6 +98,14 @@ class BaseCopy:
     def _reading(self) -> bool:
         return self._stream is not None and self._stream.reading
 
+    @property
+    def failed(self) -> bool:
+        """Whether the server has ended the COPY already, with an error that is raised at the end of the block.
+
+        Who has much to write can stop then: what is written from then on is thrown away.
+        """
+        return self._stream is not None and self._stream.failed
+
     def _reader(self) -> CopyStream:
         """The stream that data come from."""
         if self._stream is None or not self._stream.reading:

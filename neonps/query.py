@@ -343,6 +343,18 @@ def _parse(query: str | bytes, codec: str) -> _Placeholders:
 _parse_cached = lru_cache(maxsize=256)(_parse)
 
 
+def placeholder_names(query: str) -> tuple[str, ...]:
+    """The names of the placeholders of a statement.
+
+    Raises:
+        ProgrammingError: a placeholder is not right, or has no name.
+    """
+    placeholders = _parse(query, "utf-8")
+    if placeholders.total and placeholders.names is None:
+        raise e.ProgrammingError("placeholders need names here: '%(name)s' instead of '%s'")
+    return placeholders.names or ()
+
+
 def encode_query(query: str | bytes, codec: str, errors: str = "strict") -> bytes:
     """Encode a statement.
 

@@ -1,4 +1,4 @@
-"""What can be seen in a statement by the lexical rules (PostgreSQL docs 4.1): its parameters and first words."""
+"""What can be seen in SQL by the lexical rules (PostgreSQL docs 4.1): tokens, parameters, first words."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _token = re.compile(
     | '[^']*(?:'|\Z)
     | "[^"]*(?:"|\Z)
     | \$(?P<tag>(?:{_LETTER}(?:{_LETTER}|[0-9])*)?)\$ .*? (?:\$(?P=tag)\$|\Z)
-    | {_LETTER}(?:{_LETTER}|[0-9$])*
+    | (?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_any_token = re.compile(rf"{_token.pattern} | \S", _token.flags)
 _to_first_words = re.compile(
     rf"[ \t\n\r\f\v]+|--[^\r\n]*|(?P<comment>/\*)|(?P<bracket>[(;])|(?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)"
 )
@@ -36,6 +37,25 @@ class Parameter(NamedTuple):
     start: int
     end: int
     number: int
+
+
+class Token(NamedTuple):
+    """A piece of SQL: a word, a literal or a quoted identifier as a whole, or one character of something else."""
+
+    start: int
+    text: str
+    is_word: bool
+
+
+def tokens(sql: str) -> Iterator[Token]:
+    """Take SQL apart, in its order; comments and white space are left out."""
+    position = 0
+    while match := _any_token.search(sql, position):
+        position = match.end()
+        if match["comment"] is not None:
+            position = _end_of_comment(sql, position)
+        elif not match.group().startswith("--"):
+            yield Token(match.start(), match.group(), match["word"] is not None)
 
 
 def parameters(statement: str) -> Iterator[Parameter]:

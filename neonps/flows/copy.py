@@ -70,6 +70,11 @@ class CopyStream:
         """How many columns there are."""
         return len(self._formats)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the server has failed and takes no more data; `finish` tells why."""
+        return not self.reading and (self.finished or self._session.machine.state not in COPYING_IN)
+
     def description(self) -> Result:
         """A result that tells what is copied, as far as that is known: neither names nor types are."""
         status = ExecStatus.COPY_OUT if self.reading else ExecStatus.COPY_IN

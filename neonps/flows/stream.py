@@ -31,11 +31,13 @@ class RowStream:
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
 
-    def start(self) -> Flow[None]:
+    def start(self) -> Flow[Result]:
         """Send the statement and wait until it is known whether it returns rows.
 
+        Returns:
+            a result that has the columns, and no rows yet; or what the statement has come to, if it returns none.
+
         Raises:
-            ProgrammingError: it returns none.
             Error: the server has answered with an error.
         """
         session = self._session
@@ -48,7 +50,8 @@ class RowStream:
             session.occupied = ""
             raise
         if self._collector.fields is None:
-            raise e.ProgrammingError("the operation in stream() didn't produce a result")
+            return self._collector.results[-1]
+        return Result(self._status, self._collector.fields)
 
     def next(self) -> Flow[Result | None]:
         """The rows that come next, as a result of their own; None after the last.

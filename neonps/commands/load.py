@@ -1,0 +1,167 @@
+"""`neonps load`: a CSV file into a table, by COPY."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+from .arguments import SubcommandParser, add_connection, split_url
+from .progress import Progress
+from .report import CommandError, ended
+
+if TYPE_CHECKING:
+    from ..copy import Copy
+    from ..sql import Composed
+
+NAME = "neonps load"
+STDIN = "-"
+
+#: How much is read and sent at a time, in bytes.
+PIECE = 1 << 16
+
+_GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand `load`."""
+    parser = subcommands.add_parser(
+        "load",
+        usage="neonps load [URL] TABLE FILE [--no-header] [--delimiter C] [--null TEXT]\n"
+        "                   [--encoding E] [--transport T]",
+        help="load a CSV file into a table",
+        description="Load a CSV file into a table by COPY: all of its rows, or none. The first line has the names of "
+        "the columns. Without URL, DATABASE_URL or the PG... variables say where.",
+    )
+    assert isinstance(parser, SubcommandParser)
+    parser.add_argument(
+        "arguments",
+        metavar="URL, TABLE, FILE",
+        nargs="*",
+        help="where to connect to; the table, as SQL has it (schema.table); the file, or - for standard input",
+    )
+    parser.add_argument(
+        "--no-header", action="store_true", help="the first line is data, for all columns of the table in their order"
+    )
+    parser.add_argument(
+        "--delimiter", metavar="C", default=",", help="what separates values: one character, or \\t (default: ,)"
+    )
+    parser.add_argument(
+        "--null", metavar="TEXT", default="", help="what stands for NULL, without quotes (default: nothing at all)"
+    )
+    parser.add_argument(
+        "--encoding", metavar="E", default="UTF8", help="the encoding, as Postgres names it (default: UTF8)"
+    )
+    add_connection(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace, command: list[str] | None) -> int:
+    """`neonps load`; gives the exit status."""
+    from .identifiers import table_name
+
+    fail: Callable[[str], NoReturn] = options.parser.error
+    try:
+        url, names = split_url(options.arguments + (command or []))
+        if len(names) != 2:
+            raise ValueError("a table and a file are needed, and nothing more but a URL in front of them")
+        table = table_name(names[0])
+        delimiter = _delimiter(options.delimiter)
+        codec = _codec(options.encoding)
+    except ValueError as error:
+        fail(str(error))
+
+    def action() -> None:
+        with _source(names[1]) as (file, size):
+            _load(options, url, table, delimiter, codec, file, size)
+
+    return ended(NAME, action)
+
+
+def _delimiter(text: str) -> str:
+    delimiter = "\t" if text == "\\t" else text
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+        raise ValueError("--delimiter has to be one ASCII character, but no quote and no end of a line; or \\t")
+    return delimiter
+
+
+def _codec(encoding: str) -> str:
+    """Python's name of the encoding, to read the header with."""
+    from ..encodings import codec_of_text, python_codec
+    from ..errors import NotSupportedError
+
+    try:
+        python_codec(encoding)
+    except NotSupportedError:
+        raise ValueError(f"--encoding: {encoding} is not known") from None
+    return codec_of_text(encoding)
+
+
+@contextmanager
+def _source(path: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The file, and how many bytes it has, if that is known."""
+    if path == STDIN:
+        if sys.stdin is None:
+            raise CommandError("standard input is closed")
+        yield sys.stdin.buffer, None
+        return
+    with open(path, "rb") as file:
+        size = file.seek(0, 2) if file.seekable() else 0
+        if size:
+            file.seek(0)
+        yield file, size or None
+
+
+def _load(
+    options: argparse.Namespace,
+    url: str | None,
+    table: Composed,
+    delimiter: str,
+    codec: str,
+    file: BinaryIO,
+    size: int | None,
+) -> None:
+    from .connecting import connect
+    from .csv_header import columns_of
+
+    first = file.read(PIECE)
+    if first.startswith(_GZIP):
+        raise CommandError("the file is compressed: zcat FILE | neonps load TABLE -")
+    if codec == "utf-8":
+        first = first.removeprefix(_BYTE_ORDER_MARK)
+    columns: list[str] = []
+    if not options.no_header:
+        columns, first = columns_of(first, file, delimiter, codec)
+    with connect(url, options.transport) as connection:
+        cursor = connection.cursor()
+        statement = _statement(options, table, columns, delimiter)
+        with Progress("bytes", size) as progress, cursor.copy(statement) as copy:
+            _send(copy, first, file, progress)
+        print(cursor.statusmessage)
+
+
+def _statement(options: argparse.Namespace, table: Composed, columns: list[str], delimiter: str) -> Composed:
+    from ..sql import SQL, Identifier, Literal
+
+    names = SQL(" ({})").format(SQL(", ").join(map(Identifier, columns))) if columns else SQL("")
+    # The header is sent too, so that the server counts lines as the file has them.
+    return SQL("copy {}{} from stdin (format csv, header {}, delimiter {}, null {}, encoding {})").format(
+        table,
+        names,
+        SQL("false" if options.no_header else "true"),
+        Literal(delimiter),
+        Literal(options.null),
+        Literal(options.encoding),
+    )
+
+
+def _send(copy: Copy, first: bytes, file: BinaryIO, progress: Progress) -> None:
+    piece, sent = first, 0
+    while piece and not copy.failed:
+        copy.write(piece)
+        sent += len(piece)
+        progress.update(sent)
+        piece = file.read(PIECE)

@@ -1,0 +1,64 @@
+"""Where a subcommand writes results: standard output, or a file that is there only when it is complete."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from .report import CommandError
+
+STDOUT = "-"
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file for writing, or `-` for standard output.
+
+    What is written goes to a file beside it, which takes its name at the end of the block, or is deleted after an
+    exception. A pipe or a device is written to directly.
+
+    Raises:
+        CommandError: there is no standard output.
+        OSError: the file cannot be written.
+    """
+    if path in (STDOUT, "/dev/stdout"):
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path).resolve()  # a symbolic link stays one
+    mode = _mode(target)
+    # What is in /dev may lead to a file that is open already, and has to stay the same file.
+    if path.startswith("/dev/") or (mode is not None and not stat.S_ISREG(mode)):
+        with open(target, "wb") as file:
+            yield file
+        return
+    temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    try:
+        with open(temporary, "xb") as file:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            yield file
+        os.replace(temporary, target)
+    except OSError as error:
+        if str(error.filename) == str(temporary):
+            error.filename = path
+        raise
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
