@@ -18,6 +18,7 @@ from command_line import NEONPS, WITHOUT_RICH, Terminal, environment, neonps
 from gateway_client import wait_for
 from transports import on_sessions
 
+import neonps as neonps_package
 from neonps.cli import main
 
 Admin = psycopg.Connection[Any]
@@ -146,7 +147,7 @@ def test_an_error_early_in_what_never_ends(url: str, people: Rows) -> None:
         ("id,\n1,2\n", "a column has no name in the header; see --no-header"),
         ("id,n,id\n", 'the column "id" is in the header twice'),
         ('"id\n1\n', "the first line is not a header in CSV"),
-        (gzip.compress(b"id\n1\n"), "the file is compressed: zcat FILE | neonps load TABLE -"),
+        (gzip.compress(b"id\n1\n", mtime=0), "the file is compressed: zcat FILE | neonps load TABLE -"),
         ("nosuch\n1\n", 'ERROR:  42703: column "nosuch" of relation "people" does not exist'),
     ],
 )
@@ -167,6 +168,36 @@ def test_files_that_do_not_fit(load: Load, people: Rows, data: str | bytes, mess
 def test_it_fails(load: Load, arguments: list[str], message: str) -> None:
     ran = load(*arguments, stdin="id\n1\n")
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"neonps load: {message}\n")
+
+
+@pytest.mark.parametrize("size", [1, 4, 65536])
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        ("id\n1\n\\.\n2\n", None),
+        ("id\r\n1\r\n\\.", None),
+        ("id\n1\n2\n", [1, 2]),
+        ('id,"Full, Name"\n1,"\\."\n2,\\.\n3,"a\n\\.x"\n', [1, 2, 3]),
+    ],
+)
+def test_a_server_that_would_stop_reading(
+    data: str,
+    rows: list[int] | None,
+    size: int,
+    url: str,
+    people: Rows,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before PostgreSQL 18, a line of nothing but `\\.` ends the data, and what follows is lost without a word."""
+    monkeypatch.setattr(neonps_package.ConnectionInfo, "server_version", 170000)
+    monkeypatch.setattr("neonps.commands.load.PIECE", size)
+    file = tmp_path / "people.csv"
+    file.write_bytes(data.encode())
+    assert main(["load", url, "people", str(file)]) == (1 if rows is None else 0)
+    assert ("there is a line with nothing but \\. in it" in capsys.readouterr().err) is (rows is None)
+    assert [row[0] for row in people()] == (rows or [])
 
 
 def test_over_http(load: Load, people: Rows) -> None:

@@ -1,1 +1,1 @@
-"""The subcommands of `neonps`, one file each."""
+"""The subcommands of `neonps`: `query`, `load`, `local` and `doctor`, and what they are made of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ STDIN = "-"
 
 #: How much is read and sent at a time, in bytes.
 PIECE = 1 << 16
+
+#: From this version on a line of nothing but `\\.` is data in CSV, and not the end of it (release notes of 18).
+_KEEPS_BACKSLASH_DOT = 180000
+_end_mark = re.compile(rb"[\r\n]\\\.[\r\n]")
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -139,7 +144,7 @@ def _load(
         cursor = connection.cursor()
         statement = _statement(options, table, columns, delimiter)
         with Progress("bytes", size) as progress, cursor.copy(statement) as copy:
-            _send(copy, first, file, progress)
+            _send(copy, first, file, progress, connection.info.server_version >= _KEEPS_BACKSLASH_DOT)
         print(cursor.statusmessage)
 
 
@@ -158,10 +163,24 @@ def _statement(options: argparse.Namespace, table: Composed, columns: list[str],
     )
 
 
-def _send(copy: Copy, first: bytes, file: BinaryIO, progress: Progress) -> None:
+def _send(copy: Copy, first: bytes, file: BinaryIO, progress: Progress, keeps_backslash_dot: bool) -> None:
+    last = b"\n"  # of what was sent: a line that is looked for can begin there
     piece, sent = first, 0
     while piece and not copy.failed:
+        if not keeps_backslash_dot:
+            _check_for_end_mark(last + piece)
+            last = (last + piece)[-3:]
         copy.write(piece)
         sent += len(piece)
         progress.update(sent)
         piece = file.read(PIECE)
+    if not keeps_backslash_dot:
+        _check_for_end_mark(last + b"\n")
+
+
+def _check_for_end_mark(data: bytes) -> None:
+    if _end_mark.search(data):
+        raise CommandError(
+            r"there is a line with nothing but \. in it, where PostgreSQL before version 18 stops reading; nothing was "
+            r'loaded. Put it between quotes: "\."'
+        )
