@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ from neonps.types.multirange import Multirange
 from neonps.types.range import Range
 from neonps.types.string import TextLoader
 
+from . import http
 from .connect_arguments import converted
 
 
@@ -28,6 +30,7 @@ class NeonpsDialect(PGDialect_psycopg):
     supports_statement_cache = True
     #: Those of psycopg, which neonps does not count along with.
     minimum_dbapi_version = None
+    execution_ctx_cls = http.NeonpsExecutionContext
 
     _psycopg_Json = Json
     _psycopg_Jsonb = Jsonb
@@ -72,4 +75,27 @@ class NeonpsDialect(PGDialect_psycopg):
 
     def _type_info_fetch(self, connection: Connection, name: str) -> TypeInfo | None:
         driver_connection: Any = connection.connection.driver_connection
-        return TypeInfo.fetch(driver_connection, name)
+        found: TypeInfo | None = TypeInfo.fetch(driver_connection, name)
+        return found
+
+    def do_begin_twophase(self, connection: Connection, xid: Any) -> None:
+        with http.our_words():
+            super().do_begin_twophase(connection, xid)
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        self._execute(cursor, statement, lambda: cursor.execute(statement, parameters), context)
+
+    def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
+        self._execute(cursor, statement, lambda: cursor.execute(statement), context)
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        self._execute(cursor, statement, lambda: cursor.executemany(statement, parameters), context, fetches=False)
+
+    def _execute(
+        self, cursor: Any, statement: str, call: Callable[[], None], context: Any, *, fetches: bool = True
+    ) -> None:
+        connection = http.driver_connection(cursor)
+        if connection.info.transport == "http":
+            http.execute(call, connection, statement, context, fetches=fetches)
+        else:
+            call()
