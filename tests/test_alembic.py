@@ -17,6 +17,7 @@ from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util import CommandError
+from pages import ROOT, run
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import MetaData, create_engine, make_url
 from sqlalchemy.engine import URL
@@ -322,6 +323,70 @@ def test_data(place: Place, transport: str) -> None:
     assert place.query("select id from made order by id") == [0, 1, 2]
 
 
+@on_sessions
+def test_copy(place: Place, transport: str) -> None:
+    place.revision(
+        "1",
+        None,
+        MAKE,
+        "with op.get_bind().connection.cursor() as cursor:",
+        "    with cursor.copy('copy made (id) from stdin') as copy:",
+        "        for number in range(1000):",
+        "            copy.write_row([number])",
+    )
+    place.revision("2", "1", "op.execute('select 1 / 0')")
+    with pytest.raises(sqlalchemy.exc.DataError):
+        command.upgrade(place.config(transport), "head")
+    assert place.tables() == []
+    command.upgrade(place.config(transport), "1")
+    assert place.query("select count(*) from made") == [1000]
+
+
+# The page
+
+
+MODELS = """
+from sqlalchemy import Column, Integer, Table
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Pear(Base):
+    __tablename__ = "pear"
+    id = Column(Integer, primary_key=True)
+"""
+
+
+@over_websocket
+def test_env_of_the_page_on_the_command_line(places: Callable[[str], Place], transport: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs/howto/alembic.md").read_text(encoding="utf-8")
+    env = re.search(r"^```py\n(import os\n\nfrom alembic import context.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert env, "the page has lost its env.py"
+    place = places("generic")
+    (tmp_path / "migrations" / "env.py").write_text(env[1], encoding="utf-8")
+    ini = tmp_path / "alembic.ini"  # the commands run in another directory
+    text = ini.read_text(encoding="utf-8").replace("prepend_sys_path = .", f"prepend_sys_path = {tmp_path}")
+    ini.write_text(text, encoding="utf-8")
+    (tmp_path / "models.py").write_text(MODELS, encoding="utf-8")
+    url = place.urls[transport].set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def alembic(*arguments: str) -> str:
+        ran = run("-X", "dev", "-m", "alembic", "-c", str(tmp_path / "alembic.ini"), *arguments, url=url)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    alembic("revision", "--autogenerate", "-m", "pears", "--rev-id", "1")
+    assert "CREATE TABLE pear" in alembic("upgrade", "head", "--sql")
+    alembic("upgrade", "head")
+    assert (place.tables(), place.version()) == (["alembic_version", "pear"], ["1"])
+    assert "No new upgrade operations detected." in alembic("check")
+    alembic("downgrade", "base")
+    assert place.tables() == ["alembic_version"]
+
+
 # Over HTTP
 
 
@@ -348,6 +413,9 @@ def test_over_http_nothing_is_applied(place: Place, transport: str) -> None:
 @over_http
 def test_what_only_reads_works_over_http(place: Place, transport: str) -> None:
     config = place.config(transport, alembic_models.before())
+    with pytest.raises(sqlalchemy.exc.NotSupportedError):  # it makes the table of the version first
+        command.check(config)
+    assert place.tables() == []
     command.revision(place.config("websocket", alembic_models.before()), "first", autogenerate=True, rev_id="1")
     command.upgrade(place.config("websocket"), "head")
     command.current(config)
