@@ -12,6 +12,9 @@ from sqlalchemy.engine import Engine
 #: pandas says that of every connection that is not SQLAlchemy's.
 UNTESTED = "ignore:pandas only supports SQLAlchemy:UserWarning"
 
+#: What an error of the driver comes as through a connection of its own: pandas 2 wraps it, and rolls back.
+WRAPPED = pandas.errors.DatabaseError
+
 #: Types, and what is odd about results. Where a statement has parameters it is in a test of its own.
 STATEMENTS = {
     "int": "select n, n::int2 as small, n * 10000000000 as big from generate_series(1, 3) n",

@@ -11,7 +11,7 @@ from uuid import UUID
 import pandas
 import psycopg
 import pytest
-from frames import STATEMENTS, UNTESTED, frame_of, oracle, read
+from frames import STATEMENTS, UNTESTED, WRAPPED, frame_of, oracle, read
 from sqlalchemy.engine import Engine
 from transports import Connect, Connection, on_sessions, over_http
 
@@ -157,14 +157,6 @@ def test_options(con: Connection, engine: Engine, statement: str, options: dict[
         assert read(con, statement, **options) == read(engine, statement, **options)
 
 
-def test_other_row_factories_do_not_matter_for_names(connect: Connect) -> None:
-    from neonps.rows import dict_row
-
-    conn = connect(row_factory=dict_row)
-    frame = pandas.read_sql("select n, n * 2 as m from generate_series(1, 2) n", conn)
-    assert frame.to_dict("list") == {"n": [1, 2], "m": [2, 4]}
-
-
 # Time zones
 
 
@@ -218,25 +210,23 @@ def test_a_session_in_utc(connect: Connect, admin: psycopg.Connection[Any]) -> N
 # What does not work
 
 
-def test_errors_are_those_of_the_driver(con: Connection) -> None:
-    with pytest.raises(neonps.errors.UndefinedTable, match="missing"):
+def test_errors(con: Connection) -> None:
+    with pytest.raises((neonps.errors.UndefinedTable, WRAPPED), match="missing"):
         pandas.read_sql("select * from missing", con)
 
 
 @on_sessions
-def test_after_an_error_the_transaction_has_to_be_rolled_back(connect: Connect) -> None:
+def test_after_an_error_and_rollback_the_connection_can_be_used(connect: Connect) -> None:
     conn = connect()
-    with pytest.raises(neonps.errors.DivisionByZero):
+    with pytest.raises((neonps.errors.DivisionByZero, WRAPPED), match="division by zero"):
         pandas.read_sql("select 1 / 0", conn)
-    with pytest.raises(neonps.errors.InFailedSqlTransaction):
-        pandas.read_sql("select 1 as a", conn)
     conn.rollback()
     assert pandas.read_sql("select 1 as a", conn)["a"].tolist() == [1]
 
 
 @on_sessions
 def test_a_table_by_its_name_needs_an_engine(con: Connection) -> None:
-    with pytest.raises(neonps.errors.SyntaxError, match="pg_class"):
+    with pytest.raises((neonps.errors.SyntaxError, WRAPPED), match="pg_class"):
         pandas.read_sql("pg_class", con)
 
 
@@ -248,7 +238,8 @@ def test_what_pandas_does_with_sqlite_only(connect: Connect, admin: psycopg.Conn
         "read_sql_table": lambda: pandas.read_sql_table("pg_class", conn),
         "to_sql": lambda: pandas.DataFrame({"a": [1]}).to_sql("pandas_written", conn),
     }
-    with pytest.raises(neonps.ProgrammingError, match="the query has 0 placeholders but 1 parameters were passed"):
+    message = "the query has 0 placeholders but 1 parameters were passed"
+    with pytest.raises((neonps.ProgrammingError, WRAPPED), match=message):
         calls[call]()
     conn.commit()
     assert admin.execute("select to_regclass('pandas_written')").fetchone() == (None,)
@@ -278,6 +269,6 @@ def test_what_returns_no_rows_is_no_frame(connect: Connect, admin: psycopg.Conne
 
 
 def test_wrong_password(connect: Connect) -> None:
-    with pytest.raises(neonps.OperationalError, match="password authentication failed") as caught:
+    with pytest.raises((neonps.OperationalError, WRAPPED), match="password authentication failed") as caught:
         pandas.read_sql("select 1", connect(password="sesame-street"))
     assert "sesame" not in str(caught.value)
