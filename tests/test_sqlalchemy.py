@@ -12,17 +12,14 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 from transports import on_sessions
 
 import neonps
-
-sa = pytest.importorskip("sqlalchemy")
-
-from sqlalchemy import exc  # noqa: E402
-from sqlalchemy.ext.asyncio import create_async_engine  # noqa: E402
-from sqlalchemy.pool import NullPool  # noqa: E402
-
-from neonps.settings import resolve  # noqa: E402
+from neonps.settings import resolve
 
 NewEngine = Callable[..., Any]
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-
-sa = pytest.importorskip("sqlalchemy")
-
-from sqlalchemy import exc, orm  # noqa: E402
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine  # noqa: E402
+import sqlalchemy as sa
+from sqlalchemy import exc, orm
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 
 class Base(orm.DeclarativeBase):

@@ -28,8 +28,7 @@ class NeonpsDialect(PGDialect_psycopg):
 
     driver = "neonps"
     supports_statement_cache = True
-    #: Those of psycopg, which neonps does not count along with.
-    minimum_dbapi_version = None
+    minimum_dbapi_version = None  # a version of psycopg otherwise
     execution_ctx_cls = http.NeonpsExecutionContext
 
     _psycopg_Json = Json

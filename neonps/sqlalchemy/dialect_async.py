@@ -40,7 +40,8 @@ class AdaptedModule(PsycopgAdaptDBAPI):
     """neonps as a DB-API module whose connections are `AsyncConnection`s that SQLAlchemy waits for."""
 
     def __init__(self) -> None:
-        if hasattr(AsyncAdapt_psycopg_cursor, "_psycopg_ExecStatus"):  # SQLAlchemy 2.0
+        if hasattr(AsyncAdapt_psycopg_cursor, "_psycopg_ExecStatus"):
+            # SQLAlchemy 2.0 keeps it here, for psycopg as well; the two are integers and equal.
             AsyncAdapt_psycopg_cursor._psycopg_ExecStatus = ExecStatus
             super().__init__(neonps)
         else:
