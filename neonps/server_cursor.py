@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import errors as e
@@ -29,6 +30,9 @@ _AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncServerCursor[Any]")
 #: How many rows are fetched at once while the cursor is iterated over.
 DEFAULT_ITERSIZE = 100
 
+#: Of the cursors that were not given a name.
+_numbers = count(1)
+
 
 class BaseServerCursor(BaseCursor[Row]):
     """What the server-side cursors, blocking and asyncio, have in common.
@@ -42,7 +46,8 @@ class BaseServerCursor(BaseCursor[Row]):
     _prepares = False
 
     def _begin(self, name: str, scrollable: bool | None, withhold: bool) -> None:
-        self._name = name
+        self._named = bool(name)
+        self._name = name or f"neonps_cursor_{next(_numbers)}"
         self._scrollable = scrollable
         self._withhold = withhold
 
@@ -169,20 +174,27 @@ class BaseServerCursor(BaseCursor[Row]):
         return None
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True) and not self._connection.closed:
-            warnings.warn(
-                f"{self!r} was deleted while still open; use it as a context manager or call close()",
-                ResourceWarning,
-                stacklevel=2,
-            )
+        if getattr(self, "_closed", True) or self._connection.closed:
+            return
+        if not self._named:  # whoever let go of it knows cursors that need no closing, as libraries do
+            self._drop_portal()
+            return
+        warnings.warn(
+            f"{self!r} was deleted while still open; use it as a context manager or call close()",
+            ResourceWarning,
+            stacklevel=2,
+        )
 
 
 class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
     """A server-side cursor; made by `Connection.cursor()` with a name.
 
+    As the `cursor_factory` of a connection it makes all of its cursors server-side, those too that a library asks for.
+
     Args:
         connection: the connection to run statements on.
-        name: the name of the cursor on the server.
+        name: the name of the cursor on the server; one that no other cursor has by default. Without a name, it needs
+            no closing.
         row_factory: what makes rows; that of the connection by default.
         scrollable: whether it can scroll backwards; None leaves it to the server.
         withhold: whether it outlives its transaction.
@@ -191,7 +203,7 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
     def __init__(
         self,
         connection: Connection[Any],
-        name: str,
+        name: str = "",
         *,
         row_factory: BaseRowFactory[Row] | None = None,
         scrollable: bool | None = None,
@@ -262,7 +274,7 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
     def __init__(
         self,
         connection: AsyncConnection[Any],
-        name: str,
+        name: str = "",
         *,
         row_factory: BaseRowFactory[Row] | None = None,
         scrollable: bool | None = None,
@@ -315,5 +327,6 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
 
 
 def _refuse_keywords(keywords: dict[str, Any]) -> None:
-    if keywords:
-        raise TypeError(f"keyword not supported: {next(iter(keywords))}")
+    for name, value in keywords.items():
+        if value is not None:  # `Connection.execute()` passes on what it was not given
+            raise TypeError(f"keyword not supported: {name}")

@@ -87,6 +87,18 @@ def first_words(statement: str, count: int) -> list[str]:
     return words
 
 
+def has_word(statement: str, word: str) -> bool:
+    """Whether a word, in upper case, is in a statement, outside of literals, quoted names and comments."""
+    position = 0
+    while match := _token.search(statement, position):
+        position = match.end()
+        if match["comment"] is not None:
+            position = _end_of_comment(statement, position)
+        elif match.group().upper() == word:
+            return True
+    return False
+
+
 def _end_of_comment(statement: str, position: int) -> int:
     """Where the comment ends that is open at `position`; they nest (PostgreSQL docs 4.1.5)."""
     depth = 1

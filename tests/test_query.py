@@ -23,7 +23,7 @@ from neonps.client_query import PostgresClientQuery
 from neonps.formats import PyFormat
 from neonps.pq import Format
 from neonps.query import PostgresQuery, RawQuery
-from neonps.tokens import Parameter, first_words, parameters
+from neonps.tokens import Parameter, first_words, has_word, parameters
 
 
 class Composable:
@@ -596,3 +596,20 @@ def test_formats_are_those_of_psycopg() -> None:
 def test_first_words(statement: str, words: list[str]) -> None:
     assert first_words(statement, 2) == words
     assert first_words(statement, 1) == words[:1]
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("insert into t values (1) returning id", True),
+        ("insert into t values (1) RETURNING(id)", True),
+        ("insert into t values ('returning')", False),
+        ("insert into t values ($$ returning $$, E'\\' returning')", False),
+        ('insert into "returning" values (1) -- returning', False),
+        ("/* /* returning */ returning */ delete from t", False),
+        ("/* a */ delete from t /* b */ returning *", True),
+        ("select not_returning, returning_not", False),
+    ],
+)
+def test_has_word(statement: str, found: bool) -> None:
+    assert has_word(statement, "RETURNING") is found

@@ -27,7 +27,8 @@ from .connect import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
 from .transport import Deliver, Query, Tally, Transport
 
-_READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "WITH"})
+#: With these a statement begins that runs at once, in a read-only transaction of its own.
+READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "WITH"})
 
 _NEEDS_SESSION = {
     **dict.fromkeys(("BEGIN", "START"), "a transaction that stays open"),
@@ -433,7 +434,7 @@ class HttpTransport(Transport):
 
 
 def _reads(statement: Statement) -> bool:
-    return not _READS.isdisjoint(first_words(statement.query, 1))
+    return not READS.isdisjoint(first_words(statement.query, 1))
 
 
 def _deliver_nothing(kept: list[_Kept]) -> None:
