@@ -217,6 +217,12 @@ def test_connect_args(new_engine: NewEngine, gateway: Any, transport: str) -> No
     assert bool(asked) is (transport != "tcp")
 
 
+def test_cursor_factory(new_engine: NewEngine) -> None:
+    with new_engine(connect_args={"cursor_factory": neonps.ClientCursor}).connect() as conn:
+        assert conn.execute(sa.select(1, sa.literal("it's"))).one() == (1, "it's")
+        assert isinstance(conn.connection.cursor(), neonps.ClientCursor)
+
+
 @on_sessions
 def test_lazy(new_engine: NewEngine) -> None:
     engine = new_engine({"lazy": "true"})
@@ -250,6 +256,11 @@ def test_errors(new_engine: NewEngine) -> None:
         with pytest.raises(exc.ProgrammingError) as caught:
             conn.execute(sa.text("SELECT * FROM not_there"))
         assert (caught.value.orig.sqlstate, caught.value.connection_invalidated) == ("42P01", False)
+
+
+def test_error_below_a_class_of_the_standard() -> None:
+    error = neonps.errors.TransactionRollback("foo")
+    assert isinstance(exc.DBAPIError.instance("statement", {}, error, neonps.Error), exc.OperationalError)
 
 
 def test_no_password_in_errors(new_engine: NewEngine) -> None:

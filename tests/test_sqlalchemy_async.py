@@ -53,6 +53,14 @@ def test_queries(with_engine: Callable[..., None]) -> None:
     with_engine(main, pool_pre_ping=True)
 
 
+def test_cursor_factory(with_engine: Callable[..., None]) -> None:
+    async def main(engine: AsyncEngine) -> None:
+        async with engine.connect() as conn:
+            assert (await conn.execute(sa.select(1, sa.literal("it's")))).one() == (1, "it's")
+
+    with_engine(main, connect_args={"cursor_factory": neonps.AsyncClientCursor})
+
+
 def test_explicit_name(url: str, transport: str) -> None:
     async def main() -> None:
         engine = create_async_engine(address(url, transport).set(drivername="postgresql+neonps_async"))
