@@ -61,11 +61,12 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
 
     @cached_property  # type: ignore[untyped-decorator]
     def pg_version(self) -> int:
-        version: int = super().pg_version
-        if version == 0:  # over HTTP servers do not tell
-            with self.temporary_connection() as cursor:
-                version = http.server_version(cursor)
-        return version
+        with self.temporary_connection() as cursor:
+            version: int = self.connection.info.server_version
+            if version == 0:  # over HTTP servers do not tell, and with `lazy` it is not known yet
+                cursor.execute("SELECT current_setting('server_version_num')::int")
+                (version,) = cursor.fetchone()
+            return version
 
     def _configure_timezone(self, connection: Any) -> bool:
         if self.transport == "http":

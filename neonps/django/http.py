@@ -67,10 +67,3 @@ def check_time_zone(connection: Any, name: str) -> None:
 
 def _is_utc(name: str) -> bool:
     return name.removeprefix("Etc/") in ("UTC", "GMT")
-
-
-def server_version(cursor: Any) -> int:
-    """The version as libpq has it: 180000 for PostgreSQL 18.0."""
-    cursor.execute("SELECT current_setting('server_version_num')::int")
-    (version,) = cursor.fetchone()
-    return int(version)
