@@ -229,3 +229,26 @@ def test_a_batch_of_the_driver_is_a_transaction(project: Project) -> None:
         print(Note.objects.count())
     """
     assert project.check(NOTE + dedent(program), **HTTP) == ["UniqueViolation", "2"]
+
+
+def test_http_beside_a_session(project: Project) -> None:
+    settings = """
+        import dj_database_url
+        import neonps.django
+
+        DATABASES = {"default": dj_database_url.config(engine="neonps.django")}
+        DATABASES["once"] = dj_database_url.config(engine="neonps.django")
+        DATABASES["once"]["OPTIONS"]["transport"] = "http"
+    """
+    program = """
+        from django.test.utils import setup_databases, teardown_databases
+
+        with transaction.atomic():
+            Note.objects.create(text="one")
+            print(Note.objects.count(), Note.objects.using("once").count())
+        print(Note.objects.using("once").get().text)
+        made = setup_databases(verbosity=0, interactive=False)
+        print(*(connections[alias].settings_dict["NAME"].startswith("test_") for alias in connections))
+        teardown_databases(made, verbosity=0)
+    """
+    assert project.check(NOTE + dedent(program), settings=settings) == ["1 0", "one", "True True"]

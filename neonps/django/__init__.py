@@ -9,6 +9,4 @@ from __future__ import annotations
 
 from .loading import install
 
-__all__: list[str] = []
-
 install()

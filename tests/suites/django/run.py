@@ -34,8 +34,11 @@ from neonps.local import serve
 
 ROOT = Path(__file__).parents[3]
 
+#: The rest of these is what Django's own settings for its tests have.
 SETTINGS = """
 import sys
+
+import django
 
 {driver}
 DATABASE = {{
@@ -49,8 +52,9 @@ DATABASE = {{
 DATABASES = {{"default": {{**DATABASE, "NAME": "django"}}, "other": {{**DATABASE, "NAME": "django2"}}}}
 SECRET_KEY = "of no value"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
+if django.VERSION < (6, 0):
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 """
 
 #: What the settings begin with: psycopg cannot be imported, so nothing can be there because of it.
