@@ -7,16 +7,16 @@ for which alone `psycopg` means neonps: a program can use psycopg and its pools 
 
 from __future__ import annotations
 
-import builtins
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .as_psycopg import fill, is_installed, original
+from .as_psycopg import is_installed
+from .beside_psycopg import NeonpsLoader
 
 if TYPE_CHECKING:
     from psycopg_pool import (
@@ -65,43 +65,12 @@ class _Finder:
             return None
         if spec is None or spec.origin is None:
             return None
-        return importlib.util.spec_from_file_location(
-            fullname,
-            spec.origin,
-            loader=_Loader(fullname, spec.origin),
-            submodule_search_locations=spec.submodule_search_locations,
+        copy = importlib.util.spec_from_file_location(
+            fullname, spec.origin, submodule_search_locations=spec.submodule_search_locations
         )
-
-
-class _Loader(SourceFileLoader):
-    """Loads a module for which `import psycopg` means neonps."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        # The statement calls the function of this name among the built-ins of the module (Python docs, import).
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
-        super().exec_module(module)
-
-
-_psycopg = ModuleType("psycopg")
-fill(_psycopg)
-
-
-def _import(
-    name: str,
-    globals: Mapping[str, object] | None = None,
-    locals: Mapping[str, object] | None = None,
-    fromlist: Sequence[str] | None = (),
-    level: int = 0,
-) -> ModuleType:
-    package, _, below = name.partition(".")
-    if level or package != "psycopg":
-        return builtins.__import__(name, globals, locals, fromlist or (), level)
-    if not below or not fromlist:
-        return _psycopg
-    module = original(below)
-    if module is None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    return module
+        if copy is not None and copy.loader is not None:
+            copy.loader = NeonpsLoader(copy.loader)
+        return copy
 
 
 try:

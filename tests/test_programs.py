@@ -71,16 +71,23 @@ def test_sqlalchemy(program: str, run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, program)
 
 
-@pytest.mark.parametrize(
-    "variant",
-    ["plain", "server_side_binding", "pool", "server_side_binding_pool", "persistent", "naive_times"],
-)
+@pytest.mark.parametrize("variant", ["plain", "server_side_binding_pool", "naive_times"])
 def test_django(variant: str, run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, "django_orm.py", VARIANT=variant)
 
 
 def test_opentelemetry(run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, "opentelemetry_psycopg.py")
+
+
+@pytest.mark.parametrize("variant", ["plain", "server_side_binding", "pool", "persistent"])
+def test_django_by_the_backend(variant: str, run: Run, dsn: str, url: str) -> None:
+    path = str(PROGRAMS / "django_orm.py")
+    expected = run(dsn, path, VARIANT=variant)
+    ran = run(f"{url}&transport=websocket", path, VARIANT=variant, ENGINE="neonps.django")
+    assert ran.stdout == expected.stdout, ran.stderr
+    for one in (expected, ran):
+        assert (one.returncode, one.stderr.count("Traceback")) == (0, 0), one.stderr
 
 
 ECHO = """

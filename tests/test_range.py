@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ import neonps.types.range
 from neonps import errors as e
 from neonps.adapt import PyFormat
 from neonps.postgres import adapters, types
-from neonps.types.multirange import Multirange, MultirangeInfo, register_multirange
+from neonps.types.multirange import Int4Multirange, Multirange, MultirangeInfo, register_multirange
 from neonps.types.range import Int4Range, Range, RangeInfo, register_range
 
 NAIVE = dt.datetime(2020, 1, 1, 2, 3)
@@ -137,3 +139,10 @@ def test_registration() -> None:
     for register, name in ((register_range, "range"), (register_multirange, "multirange")):
         with pytest.raises(TypeError, match=f"no info passed. Is the requested {name} available?"):
             register(None, context)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("cls", [Range, Int4Range, Multirange, Int4Multirange])
+def test_classes_say_where_users_find_them(cls: type) -> None:
+    assert getattr(import_module(cls.__module__), cls.__name__) is cls
+    assert cls.__module__ in ("neonps.types.range", "neonps.types.multirange")
+    assert pickle.loads(pickle.dumps(cls())) == cls()

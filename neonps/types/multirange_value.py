@@ -109,3 +109,15 @@ def _checked(item: Any) -> Range[Any]:
     if not isinstance(item, Range):
         raise TypeError(f"Multirange is a sequence of Range, got {type(item).__name__}")
     return item
+
+
+for _class in (
+    Multirange,
+    Int4Multirange,
+    Int8Multirange,
+    NumericMultirange,
+    DateMultirange,
+    TimestampMultirange,
+    TimestamptzMultirange,
+):
+    _class.__module__ = "neonps.types.multirange"  # where users find it

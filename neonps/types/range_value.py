@@ -153,3 +153,8 @@ class TimestampRange(Range[datetime]):
 
 class TimestamptzRange(Range[datetime]):
     """A range that is sent as tstzrange."""
+
+
+for _class in (Range, Int4Range, Int8Range, NumericRange, DateRange, TimestampRange, TimestamptzRange):
+    # Where users find it: what writes programs, as Django does with migrations, imports it from there.
+    _class.__module__ = "neonps.types.range"

@@ -36,6 +36,7 @@ from django.db import (
     models,
     transaction,
 )
+from django.db.backends.postgresql.psycopg_any import Range
 from django.db.migrations.state import ProjectState
 from django.db.models import Avg, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, Window
 from django.db.models.functions import (
@@ -53,7 +54,6 @@ from django.test import Client
 from django.test.runner import DiscoverRunner
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from psycopg.types.range import Range
 from shop.models import Booking, Customer, Label
 
 

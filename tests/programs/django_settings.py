@@ -1,9 +1,13 @@
-"""Settings of the Django project: the database of `DATABASE_URL`, in the variant that `VARIANT` names."""
+"""Settings of the Django project: the database of `DATABASE_URL` by `ENGINE`, in the variant that `VARIANT` names."""
 
 import os
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from psycopg import IsolationLevel
+ENGINE = os.environ.get("ENGINE", "django.db.backends.postgresql")
+if ENGINE == "neonps.django":
+    import neonps.django  # noqa: F401
+
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 _VARIANTS = {
     "plain": {},
@@ -24,7 +28,7 @@ _variant = _VARIANTS[VARIANT]
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": ENGINE,
         "NAME": _url.path[1:],
         "USER": unquote(_url.username),
         "PASSWORD": unquote(_url.password),
