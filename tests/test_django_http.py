@@ -88,7 +88,7 @@ for function in (
     locked,
     lambda: transaction.set_autocommit(False),
     lambda: connection.set_autocommit(False),
-    lambda: Note.objects.bulk_create([Note(text="x")]),
+    lambda: Note.objects.bulk_create([Note(text="x"), Note(text="y")], batch_size=1),
     lambda: Note.objects.bulk_update(Note.objects.all(), ["text"]),
     lambda: Note.objects.get_or_create(text="new"),
     lambda: Note.objects.update_or_create(text="is there", defaults={"text": "changed"}),
