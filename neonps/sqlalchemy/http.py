@@ -43,9 +43,8 @@ class NeonpsExecutionContext(PGExecutionContext_psycopg):
 
     @property
     def rowcount(self) -> int:
-        if (
-            self.kept and not self.isinsert
-        ):  # of an INSERT pandas asks it, and takes -1 for unknown; nobody relies on it
+        # Of an INSERT nothing depends on it: pandas asks, and takes the driver's -1 for unknown.
+        if self.kept and not self.isinsert:
             error = NotSupportedError(f"over HTTP the number of rows is not known before commit: {_ADVICE}")
             raise exc.NotSupportedError(self.statement, None, error)
         count: int = super().rowcount
