@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class TransactionsNotSupported(ImproperlyConfigured):
-    """A transaction was to be opened over HTTP; nothing has been sent.
+    """A transaction was to be opened over HTTP; nothing of it was sent.
 
     It is not a `DatabaseError`: Django's cache in the database takes those for a race that was lost, and goes on.
     """
@@ -17,7 +17,7 @@ class TransactionsNotSupported(ImproperlyConfigured):
     def __init__(self) -> None:
         super().__init__(
             "a transaction (atomic(), or what uses it: migrations, bulk_create(), get_or_create(), delete() of related "
-            "objects, …) cannot be open over HTTP, where each statement is one of its own. Nothing has been sent. "
+            "objects, …) cannot be open over HTTP, where each statement is one of its own. Nothing of it was sent. "
             'Use "OPTIONS": {"transport": "websocket"}'
         )
 
