@@ -10,7 +10,7 @@ from . import errors as e
 from .abc import AdaptContext, Params, Query
 from .base_connection import BaseConnection, BatchItem
 from .cursor import Cursor
-from .flows.connect import open_transport
+from .flows.opening import open_transport
 from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel

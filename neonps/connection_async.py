@@ -11,11 +11,11 @@ from . import errors as e
 from .abc import AdaptContext, Params, Query
 from .base_connection import BaseConnection, BatchItem
 from .cursor_async import AsyncCursor
-from .flows.connect import open_transport
+from .flows.opening import open_transport
 from .flows.requests import Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel
-from .lock import AsyncConnectionLock
+from .lock_async import AsyncConnectionLock
 from .net.aio import AsyncRunner
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait

@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any
 from . import errors as e
 from .abc import Buffer
 from .escaping import shield_for
-from .flows.copy import CopyStream
 from .flows.requests import Flow
 from .formats import PyFormat
 from .pq import Format, PipelineStatus
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from .base_cursor import BaseCursor
     from .cursor import Cursor
     from .cursor_async import AsyncCursor
+    from .flows.copy import CopyStream
 
 #: Rows are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 16
@@ -63,7 +63,10 @@ class BaseCopy:
             transport = cursor._connection._transport
             if transport.pipeline_status is not PipelineStatus.OFF:
                 raise e.NotSupportedError("COPY cannot be used in pipeline mode")
-            self._stream = CopyStream(transport.session("COPY"), statement)
+            session = transport.session("COPY")
+            from .flows.copy import CopyStream
+
+            self._stream = CopyStream(session, statement)
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         shield = shield_for(cursor._connection)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
 from ..protocol.backend import ProtocolError
-from ..protocol.websocket import WebSocketTunnel
 from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Poll, Receive, Send
+
+if TYPE_CHECKING:
+    from ..protocol.websocket import WebSocketTunnel
 
 #: How long a polite farewell may take, in seconds.
 _FAREWELL = 2.0
@@ -107,6 +110,8 @@ def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive) ->
     Raises:
         UpgradeRefused, ProtocolError, OSError: it did not come to a WebSocket.
     """
+    from ..protocol.websocket import WebSocketTunnel
+
     yield Open(endpoint.host, endpoint.port, tls, keepalive)
     tunnel = WebSocketTunnel(endpoint)
     yield Send(tunnel.handshake())

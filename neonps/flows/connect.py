@@ -13,42 +13,27 @@ from ..hosts import Host, is_socket
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..protocol.session import StateMachine
-from ..protocol.websocket import UpgradeRefused, WebSocketClosed
+from ..protocol.websocket_end import UpgradeRefused, WebSocketClosed
 from ..settings import Settings
 from .channel import Channel, open_websocket
+from .failures import describe
 from .login import Login
 from .requests import (
     Close,
     Deadline,
     DeadlinePassed,
     Flow,
-    NameNotResolved,
     Open,
     Receive,
     Resolve,
     Send,
     StartTLS,
-    TLSFailed,
 )
 from .session import Session
 from .target import check_target
-from .transport import Transport
 
 #: The SQLSTATE of a password that is wrong.
 _INVALID_PASSWORD = "28P01"
-
-
-def open_transport(settings: Settings) -> Flow[Transport]:
-    """Open the transport that `settings` ask for.
-
-    Raises:
-        OperationalError: it did not come to a connection, or not to a login.
-    """
-    if settings.transport == "http":
-        from .http import HttpTransport  # a user of sessions never needs it
-
-        return HttpTransport(settings)
-    return (yield from open_session(settings))
 
 
 def open_session(settings: Settings) -> Flow[Session]:
@@ -209,25 +194,6 @@ def cancel(settings: Settings, pid: int, secret_key: bytes) -> Flow[None]:
             pass
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
         raise e.OperationalError(f"the cancel request could not be sent: {describe(error)}") from None
-
-
-def describe(error: BaseException) -> str:
-    """What has gone wrong on the way to a server, in words."""
-    if isinstance(error, UpgradeRefused):
-        return _describe_refusal(error)
-    if isinstance(error, (NameNotResolved, TLSFailed)):
-        return str(error)
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)
-
-
-def _describe_refusal(refusal: UpgradeRefused) -> str:
-    from ..protocol.http import Response
-    from ..protocol.sqlhttp import error_from_response
-
-    response = Response(refusal.status, "", refusal.headers, refusal.body)
-    return f"the server refused to open a WebSocket: {error_from_response(response)}"
 
 
 def _failed(settings: Settings, reason: str) -> str:

@@ -23,7 +23,7 @@ from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, req
 from ..settings import Settings
 from ..tokens import first_words
 from ..typeinfo import TypesRegistry
-from .connect import describe
+from .failures import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
 from .transport import Deliver, Query, Tally, Transport
 

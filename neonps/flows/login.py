@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
 from ..protocol.certificate import end_point_hash
-from ..protocol.scram import MECHANISM, MECHANISM_PLUS, Scram
 from .requests import Flow
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..protocol.scram import Scram
 
 
 class Login:
@@ -103,6 +105,8 @@ class Login:
         return self._settings.channel_binding == "require" and self._settings.transport == "tcp"
 
     def _first_message(self, end_point: bytes | None, *, plus: bool) -> f.SASLInitialResponse:
+        from ..protocol.scram import Scram  # scramp takes long to import, and not every login needs it
+
         try:
             self._scram = Scram(self._password(), end_point, plus=plus)
         except ValueError as error:
@@ -152,6 +156,8 @@ class Login:
         yield from self._send_or_hold(self._session.machine.send(message))
 
     def _sasl(self, event: b.AuthenticationSASL) -> Flow[None]:
+        from ..protocol.scram import MECHANISM, MECHANISM_PLUS
+
         self._allow("scram-sha-256")
         plus = self._end_point is not None and MECHANISM_PLUS in event.mechanisms
         if self._must_bind and not plus:

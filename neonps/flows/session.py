@@ -18,7 +18,7 @@ from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
 from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
-from ..protocol.websocket import WebSocketClosed
+from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
 from .requests import Aside, Close, Deadline, DeadlinePassed, Flow

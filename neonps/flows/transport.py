@@ -33,7 +33,7 @@ class Tally(NamedTuple):
 
 
 class Transport:
-    """A way to a database, opened by `neonps.flows.connect`. Its methods are flows.
+    """A way to a database, opened by `neonps.flows.opening`. Its methods are flows.
 
     Attributes:
         settings: what it was opened with.

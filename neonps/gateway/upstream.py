@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from .. import errors as e
 from ..endpoint import is_loopback
-from ..flows.connect import describe, open_session
+from ..flows.connect import open_session
+from ..flows.failures import describe
 from ..flows.requests import TLS
 from ..hosts import is_socket
 from ..net.addresses import unix_address

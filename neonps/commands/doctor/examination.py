@@ -9,7 +9,7 @@ from datetime import date
 from ... import errors as e
 from ...connection import Connection
 from ...endpoint import Endpoint
-from ...flows.connect import open_transport
+from ...flows.opening import open_transport
 from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open, TLSFailed
 from ...flows.transport import Transport
 from ...net.blocking import BlockingRunner

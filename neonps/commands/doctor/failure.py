@@ -10,7 +10,7 @@ from ... import errors as e
 from ...endpoint import is_loopback
 from ...flows.requests import DeadlinePassed
 from ...hosts import is_socket
-from ...protocol.websocket import UpgradeRefused
+from ...protocol.websocket_end import UpgradeRefused
 from ...settings import Settings
 
 #: How a message of TLS that is not encrypted begins, alerts among them (RFC 8446 5.1).

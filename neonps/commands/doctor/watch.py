@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...flows.connect import describe
+from ...flows.failures import describe
 from ...flows.requests import TLS, DeadlinePassed, KeepAlive, Send
 from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
