@@ -668,7 +668,7 @@ def test_an_endpoint_that_closes_the_connection_each_time() -> None:
     "answer", [result(types=()), result("x", types=(25,)), result("1", "f", "off", "7", types=(23, 16, 25, 23))]
 )
 def test_an_answer_to_something_else(answer: bytes) -> None:
-    with FakeServer(http_answer("200 OK", answer, JSON)) as server:
+    with FakeServer(http_answer("200 OK", answer, JSON, "Connection: close")) as server:
         step = failed(doctor(over("http", server.port)), "http")
     assert step.name == "query"
     assert "not one to what was asked" in step.fact
