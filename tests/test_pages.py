@@ -62,3 +62,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / match["file"]).resolve() if match["file"] else page
         assert target.exists(), match[0]
         assert not match["heading"] or match["heading"] in anchors(target), match[0]
+
+
+@each_page
+def test_lines_are_not_longer_than_those_of_the_code(page: Path) -> None:
+    text = _fenced.sub("", page.read_text(encoding="utf-8"))
+    assert [line for line in text.split("\n") if len(line) > 120 and not line.startswith("|")] == []

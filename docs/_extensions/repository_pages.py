@@ -2,7 +2,7 @@
 
 In the repository a link leads to a file. Where the site has another page for that file, the link leads there: from a
 module to its reference, from the README and the changelog to the pages that include them. What is in the repository
-alone, such as an example, has no link on the site.
+alone, such as an example, has no link on the site, nor has a directory.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _page_of(file: Path) -> Path | None:
     if name in _pages:
         return DOCS / _pages[name]
     if DOCS in file.parents:
-        return file
+        return None if file.is_dir() else file
     reference = DOCS / "reference" / f"{file.stem}.md"
     return reference if name == os.path.join("neonps", file.name) and reference.exists() else None
 
