@@ -127,6 +127,14 @@ def test_numbers_of_numpy_as_params(con: Connection) -> None:
     assert pandas.read_sql("select %s + 1 as a, %s * 2 as b", con, params=params).values.tolist() == [[9, 5]]
 
 
+def test_nat_as_a_param_is_an_error_of_the_driver(con: Connection) -> None:
+    """It is a datetime that is none; only frames know it as NULL."""
+    with pytest.raises(neonps.DataError, match="NaT"):
+        con.execute("select %s::timestamp", [pandas.NaT])
+    con.rollback()
+    assert con.execute("select %s::timestamp is null", [None]).fetchone() == (True,)
+
+
 def test_without_params_percent_means_percent(con: Connection) -> None:
     assert pandas.read_sql("select 'a%' as a where 'abc' like 'a%'", con)["a"].tolist() == ["a%"]
 

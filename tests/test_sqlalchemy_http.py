@@ -305,6 +305,34 @@ def test_refused_in_autocommit_too(refused: Callable[[sa.Connection], None], aut
         refused(conn)
 
 
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda conn: conn.scalars(sa.select(plant.c.name)).all(),
+        lambda conn: conn.execute(plant.insert(), {"name": "elm"}).inserted_primary_key,
+        lambda conn: conn.execute(plant.update().values(name="elm")).rowcount,
+    ],
+    ids=["query", "RETURNING", "rowcount"],
+)
+def test_results_within_a_transaction_of_the_driver(
+    unknown: Callable[[sa.Connection], Any], auto: sa.Engine, names: Names
+) -> None:
+    """In AUTOCOMMIT too, what is in such a block waits for its end, and has no results before."""
+    with auto.connect() as conn:
+        transaction = conn.connection.driver_connection.transaction
+        with (
+            pytest.raises(exc.NotSupportedError, match=r"end the block of the driver's transaction\(\)"),
+            transaction(),
+        ):
+            unknown(conn)
+        assert names() == ["oak"]
+        with transaction():
+            conn.execute(plant.insert(), [{"name": "ash"}, {"name": "fir"}])
+            conn.execute(plant.delete().where(plant.c.name == "oak"))
+            assert names() == ["oak"]
+        assert conn.scalars(sa.select(plant.c.name).order_by(plant.c.id)).all() == ["ash", "fir"]
+
+
 def test_temporary_within_one_transaction(engine: sa.Engine, names: Names) -> None:
     with engine.begin() as conn:
         conn.execute(sa.text("CREATE TEMP TABLE passing ON COMMIT DROP AS SELECT name || '!' AS name FROM plant"))

@@ -24,6 +24,10 @@ _ADVICE = (
     'use isolation_level="AUTOCOMMIT" (of create_engine() or execution_options()), where each statement takes effect '
     "at once, or a transport that has transactions: ?transport=websocket or ?transport=tcp in the URL"
 )
+_ADVICE_IN_BLOCK = (
+    "end the block of the driver's transaction() first, or use a transport that has transactions: "
+    "?transport=websocket or ?transport=tcp in the URL"
+)
 #: What the driver advises, and how that is done here.
 _IN_OUR_WORDS = {
     "commit first, or connect with autocommit=True, or use transport='websocket'": f"commit first, or {_ADVICE}",
@@ -36,16 +40,16 @@ class NeonpsExecutionContext(PGExecutionContext_psycopg):
     """An execution whose statement may be kept for commit.
 
     Attributes:
-        kept: whether the statement waits for commit, over HTTP.
+        advice: what to do to know its results, if the statement waits for commit, over HTTP; empty if it does not.
     """
 
-    kept = False
+    advice = ""
 
     @property
     def rowcount(self) -> int:
         # Of an INSERT nothing depends on it: pandas asks, and takes the driver's -1 for unknown.
-        if self.kept and not self.isinsert:
-            error = NotSupportedError(f"over HTTP the number of rows is not known before commit: {_ADVICE}")
+        if self.advice and not self.isinsert:
+            error = NotSupportedError(f"over HTTP the number of rows is not known before commit: {self.advice}")
             raise exc.NotSupportedError(self.statement, None, error)
         count: int = super().rowcount
         return count
@@ -71,7 +75,7 @@ def execute(call: Callable[[], None], connection: Any, statement: str, context: 
         Error: what the server has answered.
     """
     _refuse_temporary(statement, connection)
-    if fetches and not connection.autocommit:
+    if fetches and (not connection.autocommit or _waits(connection)):
         _refuse_rows(statement, connection, context)
     try:
         with our_words():
@@ -80,8 +84,8 @@ def execute(call: Callable[[], None], connection: Any, statement: str, context: 
         if connection.read_only is not True and not connection.autocommit:
             error.args = (f"{error.diag.message_primary}\nHINT:  over HTTP a query that writes needs this: {_ADVICE}",)
         raise
-    if context is not None and not connection.autocommit:
-        context.kept = _waits(connection)
+    if context is not None and _waits(connection):
+        context.advice = _advice(connection)
 
 
 @contextmanager
@@ -117,14 +121,18 @@ def _refuse_rows(statement: str, connection: Any, context: Any) -> None:
         if _waits(connection):
             raise NotSupportedError(
                 "over HTTP a query cannot see the statements before it, which wait for commit: "
-                f"commit first, or {_ADVICE}"
+                + (_ADVICE_IN_BLOCK if connection.autocommit else f"commit first, or {_ADVICE}")
             )
     elif _returns_rows(statement, context):
-        raise NotSupportedError(f"over HTTP what RETURNING gives is not known before commit: {_ADVICE}")
+        raise NotSupportedError(f"over HTTP what RETURNING gives is not known before commit: {_advice(connection)}")
+
+
+def _advice(connection: Any) -> str:
+    return _ADVICE_IN_BLOCK if connection.autocommit else _ADVICE
 
 
 def _waits(connection: Any) -> bool:
-    """Whether a statement waits for commit."""
+    """Whether a statement waits for commit, or a block of the driver's is open, in which all of them do."""
     waits: bool = connection.info.transaction_status == TransactionStatus.INTRANS
     return waits
 

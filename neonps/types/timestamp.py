@@ -200,7 +200,11 @@ def _pack(value: datetime, epoch: datetime) -> bytes:
     except TypeError as ex:
         # As in a list of both kinds.
         raise MixedDatetimesError(str(ex)) from None
-    return _MICROSECONDS.pack((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds)
+    try:
+        return _MICROSECONDS.pack((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds)
+    except StructError:
+        # pandas.NaT is a datetime, and its distance from another one is NaT again, whose days are NaN.
+        raise e.DataError(f"can't dump {type(value).__name__}: it is no moment in time (None is NULL)") from None
 
 
 def _unpack(data: Buffer) -> timedelta:
