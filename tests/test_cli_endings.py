@@ -46,6 +46,14 @@ def test_detail_and_hint(query: Query) -> None:
     assert query("select %(a)s").stderr.endswith("\nHINT:  -p NAME=VALUE gives the value of %(NAME)s.\n")
 
 
+@pytest.mark.parametrize(("sql", "hinted"), [("\\d", True), ("select 1 \\gx", True), ("select '' '\\d'", False)])
+def test_commands_of_psql(query: Query, sql: str, hinted: bool) -> None:
+    ran = query(sql)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("neonps query: ERROR:  42601: ")
+    assert ran.stderr.endswith("HINT:  Commands of psql, which begin with a backslash, are not known here.\n") == hinted
+
+
 @on_sessions
 def test_what_the_server_tells(query: Query, transport: str) -> None:
     ran = query("--transport", transport, "do $$ begin raise notice E'a\\x1b[31m' using hint = 'b'; end $$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import io
 import json
 import math
@@ -156,6 +157,27 @@ def test_a_file_that_cannot_be_written(query: Query, path: str, numbers: Numbers
     assert numbers() == []  # which is found out before anything runs
 
 
+def test_a_symbolic_link_that_leads_nowhere(query: Query, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    ran = query("-o", link, "select 1")
+    assert (ran.returncode, ran.stderr) == (1, f"neonps query: {link}: {os.strerror(errno.ELOOP)}\n")
+    link.unlink()
+    link.symlink_to(tmp_path / "target")
+    assert query("--csv", "-o", link, "select 1 as a").returncode == 0
+    assert (tmp_path / "target").read_text() == "a\n1\n"
+
+
+def test_the_longest_name_that_a_file_can_have(query: Query, tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    file = tmp_path / ("x" * longest)
+    assert query("--csv", "-o", file, "select 1 as a").returncode == 0
+    assert file.read_text() == "a\n1\n"
+    too_long = tmp_path / ("x" * (longest + 1))
+    ran = query("-o", too_long, "select 1")
+    assert (ran.returncode, ran.stderr) == (1, f"neonps query: {too_long}: {os.strerror(errno.ENAMETOOLONG)}\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_no_space_left(url: str) -> None:
     with open("/dev/full", "wb") as full:
@@ -263,7 +285,10 @@ def test_parquet_of_many_rows_and_of_none(saved: Callable[..., Any]) -> None:
             'column "a" has a value that is no decimal128(4, 2): cast it to text',
         ),
         ("select array[[1, 2]] as a", 'column "a" has a value that is no list<item: int32>: cast it to text'),
-        ("select 'infinity'::date as a", "date too large (after year 10K): 'infinity'"),
+        (
+            "select 'infinity'::date as a",
+            "date too large (after year 10K): 'infinity'\nHINT:  Cast the column to text.",
+        ),
         ("select 1 as a, 2 as a", 'several columns are named "a": give them different names, with AS'),
     ],
 )

@@ -225,6 +225,8 @@ def test_a_percent_sign_without_parameters(query: Query) -> None:
         (["-p", "a=secret", "select %s"], "placeholders need names"),
         (["-p", "a=secret", "select %(a)s, 5 % 2"], "incomplete placeholder"),
         (["select 1", "select 2"], "more than one SQL"),
+        (["select '\udcff'"], "not of the encoding of the locale"),
+        (["-p", "a=secret\udcff", "select %(a)s"], "not of the encoding of the locale"),
         (["-f", "x.sql", "select 2"], "a file of SQL too"),
         (["mysql://u:secret@h/d"], "has to start with postgresql://"),
         (["--csv", "--json", "select 1"], "not allowed with"),

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
@@ -450,6 +451,56 @@ def test_the_limit_is_for_all_statements_together(database: ModuleType) -> None:
 
     with pytest.raises(neonps.errors.QueryCanceled):
         database.run_transaction(work, Invocation(seconds=1.5))
+
+
+class RunningInvocation:
+    """A context whose time passes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._end - monotonic()) * 1000)
+
+
+def test_a_server_that_stops_answering(database: ModuleType, relay: Relay, visits: Callable[[], int]) -> None:
+    """Not even the request to cancel is answered."""
+
+    def work(conn: neonps.Connection[Any]) -> None:
+        conn.execute(VISIT)
+        relay.mute()
+        conn.execute("select 1")
+
+    with pytest.raises(neonps.OperationalError, match="closed") as caught:
+        database.run_transaction(work, RunningInvocation(2.5))
+    assert not isinstance(caught.value, neonps.errors.QueryCanceled)
+    assert database._kept.closed
+    assert visits() == 0
+
+
+def test_a_server_that_stops_answering_at_commit(database: ModuleType, relay: Relay, visits: Callable[[], int]) -> None:
+    def work(conn: neonps.Connection[Any]) -> None:
+        conn.execute(VISIT)
+        relay.mute()
+
+    with pytest.raises(neonps.OperationalError, match="unknown"):
+        database.run_transaction(work, RunningInvocation(2.5))
+    assert database._kept.closed
+
+
+def test_a_server_that_stops_answering_between_statements(
+    database: ModuleType, relay: Relay, visits: Callable[[], int]
+) -> None:
+    """The session is not in use when it is closed."""
+
+    def work(conn: neonps.Connection[Any]) -> None:
+        conn.execute(VISIT)
+        relay.mute()
+        wait_for(lambda: conn.closed)
+
+    with pytest.raises(neonps.OperationalError, match="unknown"):
+        database.run_transaction(work, RunningInvocation(2.5))
+    assert visits() == 0
 
 
 @pytest.mark.parametrize(("seconds", "timeout"), [(0.5, 2), (3, 2), (5.5, 4), (30, 5)])

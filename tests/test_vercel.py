@@ -290,6 +290,25 @@ def test_a_loss_in_the_middle_of_a_transaction(database: ModuleType, relay: Rela
     assert visits() == 2
 
 
+def test_a_server_that_does_not_answer_is_not_asked_again(database: ModuleType, relay: Relay) -> None:
+    database.pool.kwargs["timeout"] = 1
+    attempts = 0
+
+    async def work(conn: neonps.AsyncConnection[Any]) -> None:
+        nonlocal attempts
+        attempts += 1
+        relay.mute()
+        await conn.execute("select 1")
+
+    async def main() -> None:
+        async with database.pool:
+            with pytest.raises(neonps.OperationalError, match="has not answered within 1 second"):
+                await database.run_transaction(work)
+
+    asyncio.run(main())
+    assert attempts == 1
+
+
 def test_an_error_that_the_session_survives_is_not_run_again(database: ModuleType) -> None:
     """It is an OperationalError too."""
     attempts = 0

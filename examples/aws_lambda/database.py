@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import neonps
@@ -16,6 +16,10 @@ T = TypeVar("T")
 
 #: Seconds that are kept back, to cancel a statement, roll back and answer before Lambda ends the invocation.
 RESERVE = 1.0
+
+#: Seconds that the server has to cancel; and how many are left when a session that did not help is closed.
+CANCEL_TIMEOUT = 0.5
+CLOSE_AT = 0.4
 
 #: Seconds that connecting may take: at most, and what has to be left for it.
 CONNECT_TIMEOUT = 5
@@ -46,6 +50,7 @@ def run_transaction(work: Callable[[Connection], T], context: Context) -> T | No
 
     Raises:
         neonps.errors.QueryCanceled: the invocation has no more time; the transaction was rolled back.
+        neonps.OperationalError: the same, and the server has not answered; the session was closed.
         neonps.Error: what else has gone wrong; the transaction was rolled back. If COMMIT was sent and the answer was
             lost, the message says that it is unknown whether it has taken effect; nothing is run again then.
     """
@@ -68,22 +73,35 @@ def run_transaction(work: Callable[[Connection], T], context: Context) -> T | No
 
 @contextmanager
 def _deadline(conn: Connection, context: Context) -> Iterator[None]:
-    """Have the server cancel what the session is doing when the invocation has no more time for it."""
+    """Have the server cancel what the session is doing when the invocation has no more time for it.
+
+    If the server does not answer, not even to that, the session is closed before the reserve is used up: then what
+    waits for it raises an exception.
+    """
     over = threading.Event()
 
-    def cancel() -> None:
+    def end() -> None:
         pause = seconds_left(context)
         while not over.wait(pause):
-            conn.cancel_safe(timeout=RESERVE)
+            if context.get_remaining_time_in_millis() / 1000 < CLOSE_AT:
+                conn.close()
+                return
+            with suppress(neonps.Error):  # a server that cannot be asked
+                conn.cancel_safe(timeout=CANCEL_TIMEOUT)
             pause = 0.1  # once more if that has come between two statements
 
-    thread = threading.Thread(target=cancel)
+    thread = threading.Thread(target=end)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()  # if it is cancelling at this moment, that must not hit the next invocation
+    if conn.closed:  # transaction() has nothing to say of a session that was closed between two statements
+        raise neonps.OperationalError(
+            "the invocation has no more time, and the server does not answer: it is unknown whether the transaction "
+            "has taken effect"
+        )
 
 
 def _connect(context: Context) -> Connection:

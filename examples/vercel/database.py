@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ pool = AsyncConnectionPool(
         "transport": "websocket",
         "autocommit": True,  # there is no transaction but those of run_transaction()
         "connect_timeout": 5,  # seconds
-        "timeout": 8,  # seconds, of each statement; "maxDuration" in vercel.json is more than all of it together
+        "timeout": 8,  # seconds, of each statement
         "tcp_user_timeout": 5000,  # milliseconds; a network that is gone without a word is noticed by then
     },
 )
@@ -45,6 +46,8 @@ async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T | Non
             the message says that it is unknown whether it has taken effect; nothing is run again then.
     """
     complete = False
+    now = asyncio.get_running_loop().time
+    begun = now()
     async with pool.connection() as conn:
         try:
             async with conn.transaction():
@@ -53,7 +56,8 @@ async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T | Non
                 return result
             return None
         except neonps.OperationalError:
-            if complete or not conn.broken:
+            # A server that is there and does not answer would not answer to another session either.
+            if complete or not conn.broken or now() - begun >= pool.kwargs["timeout"]:
                 raise
     await pool.check()  # what else the pool keeps is likely to be lost too
     async with pool.connection() as conn, conn.transaction():

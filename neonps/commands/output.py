@@ -34,14 +34,15 @@ def opened(path: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    mode = _mode(Path(path))
     target = Path(path).resolve()  # a symbolic link stays one
-    mode = _mode(target)
     # What is in /dev may lead to a file that is open already, and has to stay the same file.
     if path.startswith("/dev/") or (mode is not None and not stat.S_ISREG(mode)):
         with open(target, "wb") as file:
             yield file
         return
-    temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    # Only so much of the name that this one is not too long where that one is not.
+    temporary = target.with_name(f".{target.name[:32]}.{uuid4().hex[:8]}.part")
     try:
         with open(temporary, "xb") as file:
             if mode is not None:
@@ -53,7 +54,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
             error.filename = path
         raise
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # the error that has brought this about is the one to tell
             temporary.unlink()
 
 

@@ -26,6 +26,7 @@ STDIN = "-"
 
 _SYNTAX_ERROR = "42601"
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
+_BACKSLASH = re.compile(r"\W\\\W")  # by itself, as the server quotes it
 
 
 def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,6 +67,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(options: argparse.Namespace, command: list[str] | None) -> int:
     """`neonps query`; gives the exit status."""
+    from ..conninfo import has_surrogates
     from .params import parse_params
 
     fail: Callable[[str], NoReturn] = options.parser.error
@@ -74,6 +76,8 @@ def run(options: argparse.Namespace, command: list[str] | None) -> int:
         params = parse_params(options.params)
     except ValueError as error:
         fail(str(error))
+    if any(map(has_surrogates, [*texts, *options.params])):
+        fail("an argument has characters that are not of the encoding of the locale")
     if len(texts) > 1:
         fail("there is more than one SQL argument; a URL has to come first, and to start with postgresql://")
     if texts and options.file is not None:
@@ -149,14 +153,14 @@ def _run(
                 with outcome_of(connection, statement.text, values) as outcome:
                     writer.take(outcome)
             except (Error, CommandError) as error:
-                failure = _explained(error, statement.text)
+                failure = _explained(error, statement.text, options.format)
                 raise (Located(f"{source}:{statement.line}", failure) if source else failure) from None
         writer.finish()
 
 
-def _explained(error: Exception, statement: str) -> Exception:
+def _explained(error: Exception, statement: str, format: str | None) -> Exception:
     """The error, or one that says how to do in this command what has failed."""
-    from ..errors import Error
+    from ..errors import DataError, Error
     from ..tokens import first_words
 
     if not isinstance(error, Error):
@@ -165,6 +169,12 @@ def _explained(error: Exception, statement: str) -> Exception:
         return CommandError("COPY from and to this command is not possible: use neonps load, or a query with --csv")
     if error.sqlstate == _SYNTAX_ERROR and _PLACEHOLDER.search(statement):
         return CommandError(f"{message(error)}\nHINT:  -p NAME=VALUE gives the value of %(NAME)s.")
+    if error.sqlstate == _SYNTAX_ERROR and _BACKSLASH.search(f"{error.diag.message_primary} "):
+        return CommandError(
+            f"{message(error)}\nHINT:  Commands of psql, which begin with a backslash, are not known here."
+        )
+    if error.sqlstate is None and isinstance(error, DataError) and format == "parquet":
+        return CommandError(f"{message(error)}\nHINT:  Cast the column to text.")
     return error
 
 
