@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import neonps
+from neonps.embedded import EmbeddedPostgresError
 
 from . import peers
 from .bench import Bench
@@ -58,26 +59,28 @@ def main() -> int:
         except ImportError:
             parser.error("--plot needs matplotlib: pip install matplotlib")
 
-    found = []
     left_out = []
+    found = []
     for peer, there in peers.installed():
-        if there:
-            found.append(peer)
-        else:
+        if not there:
             left_out.append(f"{peer.name} ({peer.package})")
-    javascript = peers.has_javascript()
-    if not javascript:
+        elif not options.quick or peer.name == peers.PSYCOPG:
+            found.append(peer)
+    javascript = ["websocket", "http", "pg"][: 1 if options.quick else None]
+    if not peers.has_javascript():
+        javascript = []
         left_out.append("JavaScript (npm install --prefix benchmarks)")
     for line in left_out:
         print(f"left out: {line}")
-
     facts = machine()
     print(*(f"{name} {value}" for name, value in facts.items()), sep=", ")
+
+    repeat, scale, delay = (1, 0.001, 0.002) if options.quick else (options.repeat, options.scale, 0.025)
+    transports = ["tcp", "websocket", "http"][1 if options.quick else 0 :]
     answers: dict[str, list[Table]] = {}
     failures: list[str] = []
-    repeat, scale, delay = (1, 0.002, 0.002) if options.quick else (options.repeat, options.scale, 0.025)
     with tempfile.TemporaryDirectory() as directory, serve(Path(directory)) as servers:
-        bench = Bench(servers, found, javascript, repeat, scale, delay, options.quick, failures)
+        bench = Bench(servers, found, javascript, transports, repeat, scale, delay, options.quick, failures)
         for name in QUESTIONS:
             if options.question and name not in options.question:
                 continue
@@ -106,4 +109,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except EmbeddedPostgresError as error:
+        sys.exit(f"python -m benchmarks: {error}")

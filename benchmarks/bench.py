@@ -19,8 +19,9 @@ class Bench:
 
     Attributes:
         servers: what runs.
-        peers: the Python drivers that are installed, without neonps.
-        javascript: whether the JavaScript drivers are.
+        peers: the Python drivers to compare with.
+        javascript: the JavaScript drivers to compare with, by their names in `latency.js`.
+        transports: those of neonps.
         repeat: how often each thing is measured; the best counts.
         scale: by what the numbers of rows are multiplied.
         delay: how long a direction of a long line takes, in seconds.
@@ -30,7 +31,8 @@ class Bench:
 
     servers: Servers
     peers: list[Peer]
-    javascript: bool
+    javascript: list[str]
+    transports: list[str]
     repeat: int
     scale: float
     delay: float
@@ -40,10 +42,6 @@ class Bench:
     def rows(self, number: int) -> int:
         """A number of rows, scaled."""
         return max(10, round(number * self.scale))
-
-    def peer(self, driver: str) -> list[Peer]:
-        """The peers that use a driver: none, one, or more."""
-        return [peer for peer in self.peers if peer.driver == driver]
 
     def run(
         self,

@@ -43,6 +43,9 @@ WAYS = [
     Way("neonps http", "http", {}, 3),
 ]
 
+#: Those ways that are enough to see that it runs.
+QUICK = ("neonps websocket scram lazy", "neonps http")
+
 #: The goals of others, which are theirs: what is known of them.
 PEER_GOALS = {PSYCOPG: 7, "JavaScript websocket": 7}
 
@@ -77,6 +80,8 @@ def measure(bench: Bench) -> Iterator[Table]:
             laps = bench.run(peer.name, "latency.operations", arguments, peer.variables, relay)
             take(peer.name, laps, PEER_GOALS.get(peer.name), None)
         for way in WAYS:
+            if bench.quick and way.name not in QUICK:
+                continue
             relay = postgres if way.transport == "tcp" else gateway
             options = {"transport": way.transport, "sslrootcert": tls.ca, **way.keywords}
             if way.transport == "tcp":
@@ -88,12 +93,11 @@ def measure(bench: Bench) -> Iterator[Table]:
             arguments = {"driver": "neonps", "url": dsns[relay], "options": options, "names": names}
             laps = bench.run(way.name, "latency.operations", arguments, None, relay)
             take(way.name, laps, way.goal, 1 if way.transport == "http" else None)
-        if bench.javascript:
-            for driver in ("websocket", "http", "pg"):
-                name = f"JavaScript {driver}"
-                relay = postgres if driver == "pg" else gateway
-                variables = {"DATABASE_URL": dsns[relay], "NODE_EXTRA_CA_CERTS": tls.ca}
-                laps = bench.run_javascript(name, [driver, endpoint, *names], variables, relay)
-                take(name, laps, PEER_GOALS.get(name), None)
+        for driver in bench.javascript:
+            name = f"JavaScript {driver}"
+            relay = postgres if driver == "pg" else gateway
+            variables = {"DATABASE_URL": dsns[relay], "NODE_EXTRA_CA_CERTS": tls.ca}
+            laps = bench.run_javascript(name, [driver, endpoint, *names], variables, relay)
+            take(name, laps, PEER_GOALS.get(name), None)
     yield trips
     yield times

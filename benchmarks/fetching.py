@@ -14,8 +14,8 @@ ROWS = 200_000
 
 NARROW = "n::int4 AS a, n * 1000000007::int8 AS b, n / 7.0::float8 AS c, 'row number ' || n AS d"
 WIDE = (
-    f"{NARROW}, '2026-01-01 12:34:56.789+00'::timestamptz + n * interval '1 second' AS e, (n / 100.0)::numeric(12, 2) AS f,"
-    " n % 2 = 0 AS g, md5(n::text)::uuid AS h"
+    f"{NARROW}, '2026-01-01 12:34:56.789+00'::timestamptz + n * interval '1 second' AS e,"
+    " (n / 100.0)::numeric(12, 2) AS f, n % 2 = 0 AS g, md5(n::text)::uuid AS h"
 )
 
 #: The columns of a result, by what the tables call them.
@@ -42,22 +42,14 @@ def measure(bench: Bench) -> Iterator[Table]:
         yield table
 
 
-def ways(bench: Bench, *, http: bool = True) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
-    """The drivers: for each the name, what `DRIVERS` needs, and variables of the environment.
-
-    Args:
-        bench: has them.
-        http: whether those that speak HTTP only, or over it, are wanted.
-    """
+def ways(bench: Bench) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
+    """The drivers: for each the name, what `DRIVERS` needs, and variables of the environment."""
     dsn = bench.servers.dsn()
     gateway = f"http://127.0.0.1:{bench.servers.gateway_port}"
     for peer in bench.peers:
-        if peer.driver != "neon-serverless":
-            yield peer.name, {"driver": peer.driver, "url": dsn, "options": {}}, peer.variables
-        elif http:
-            options = {"endpoint": f"{gateway}/sql"}
-            yield peer.name, {"driver": peer.driver, "url": dsn, "options": options}, peer.variables
-    for transport in ("tcp", "websocket", "http") if http else ("tcp", "websocket"):
+        options = {"endpoint": f"{gateway}/sql"} if peer.driver == "neon-serverless" else {}
+        yield peer.name, {"driver": peer.driver, "url": dsn, "options": options}, peer.variables
+    for transport in bench.transports:
         options = {"transport": transport, "gateway": gateway} if transport != "tcp" else {"transport": "tcp"}
         yield f"neonps {transport}", {"driver": "neonps", "url": dsn, "options": options}, {}
 

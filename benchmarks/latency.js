@@ -45,7 +45,7 @@ const DRIVERS = {
       close: () => {},
     };
   },
-  pg: () => ofClient(new pg.Client({ connectionString: url, ssl: !!process.env.NODE_EXTRA_CA_CERTS })),
+  pg: () => ofClient(new pg.Client({ connectionString: url, ssl: endpoint.startsWith('https:') })),
 };
 
 const main = async () => {

@@ -60,13 +60,16 @@ class Relay:
         assert task
         self._lines.add(task)
         self.trips += 1
+        ends = [writer]
         # Cancelled or broken, a line is at its end, and nobody waits for what became of it.
         with suppress(OSError, asyncio.CancelledError):
             await asyncio.sleep(2 * self._delay)
-            upward = await asyncio.open_connection("127.0.0.1", self._target)
+            answers, upward = await asyncio.open_connection("127.0.0.1", self._target)
+            ends.append(upward)
             line = Line(self)
-            await asyncio.gather(line.carry(reader, upward[1], True), line.carry(upward[0], writer, False))
-        writer.close()
+            await asyncio.gather(line.carry(reader, upward, True), line.carry(answers, writer, False))
+        for end in ends:
+            end.transport.abort()
         self._lines.discard(task)
 
 

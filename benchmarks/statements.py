@@ -55,14 +55,15 @@ def measure(bench: Bench) -> Iterator[Table]:
                 run(peer.name, peer.driver, gateway, {"endpoint": f"{endpoint}/sql"}, peer.variables)
             else:
                 run(peer.name, peer.driver, postgres, {}, peer.variables)
-        run("neonps tcp", "neonps", postgres, {"transport": "tcp"}, {})
-        for transport in ("websocket", "http"):
-            run(f"neonps {transport}", "neonps", gateway, {"transport": transport, "gateway": endpoint}, {})
-        if bench.javascript:
-            for driver in ("websocket", "http", "pg"):
-                name = f"JavaScript {driver}"
-                relay = postgres if driver == "pg" else gateway
-                arguments = [driver, endpoint, "statement", "transaction"]
-                take(name, bench.run_javascript(name, arguments, {"DATABASE_URL": dsns[relay]}, relay))
+        for transport in bench.transports:
+            if transport == "tcp":
+                run("neonps tcp", "neonps", postgres, {"transport": "tcp"}, {})
+            else:
+                run(f"neonps {transport}", "neonps", gateway, {"transport": transport, "gateway": endpoint}, {})
+        for driver in bench.javascript:
+            name = f"JavaScript {driver}"
+            relay = postgres if driver == "pg" else gateway
+            arguments = [driver, endpoint, "statement", "transaction"]
+            take(name, bench.run_javascript(name, arguments, {"DATABASE_URL": dsns[relay]}, relay))
     yield trips
     yield times
