@@ -17,7 +17,7 @@ from .table import Table
 
 IMPORT, FIRST_ROW = "import", "import, connect, first row"
 
-#: Nothing may be imported before the clock starts but what an interpreter has anyway: it would be missing in the figure.
+#: Nothing may be imported before the clock starts but what any interpreter has: it would be missing in the figure.
 PROGRAM = """
 import time
 start = time.process_time()
