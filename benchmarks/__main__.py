@@ -61,11 +61,11 @@ def main() -> int:
 
     left_out = []
     found = []
-    for peer, there in peers.installed():
-        if not there:
-            left_out.append(f"{peer.name} ({peer.package})")
-        elif not options.quick or peer.name == peers.PSYCOPG:
+    for peer, there in peers.installed(peers.ALL[: 1 if options.quick else None]):
+        if there:
             found.append(peer)
+        else:
+            left_out.append(f"{peer.name} ({peer.package})")
     javascript = ["websocket", "http", "pg"][: 1 if options.quick else None]
     if not peers.has_javascript():
         javascript = []

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,9 +49,9 @@ ALL = [
 ]
 
 
-def installed() -> Iterator[tuple[Peer, bool]]:
-    """Each Python peer, and whether it is there."""
-    for peer in ALL:
+def installed(peers: Sequence[Peer]) -> Iterator[tuple[Peer, bool]]:
+    """Each of these peers, and whether it is there."""
+    for peer in peers:
         command = [sys.executable, "-c", peer.check]
         done = subprocess.run(command, env={**os.environ, **peer.variables}, capture_output=True)
         yield peer, done.returncode == 0

@@ -20,16 +20,16 @@ def draw(answers: Mapping[str, list[Table]], path: Path) -> None:
         answers: the tables by question.
         path: of the file; its suffix says in which format.
     """
-    tables = [table for found in answers.values() for table in found if table.rows]
+    tables = [(question, table) for question, found in answers.items() for table in found if table.rows]
     if not tables:
         return
-    heights = [0.26 * len(table.rows) + 1.0 for table in tables]
+    heights = [0.26 * len(table.rows) + 1.0 for _, table in tables]
     figure = Figure(figsize=(18, sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     parts = figure.subfigures(len(tables), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, table in zip(parts, tables, strict=True):
+    for part, (question, table) in zip(parts, tables, strict=True):
         shown, factor, _ = SHOWN[table.unit]
-        part.suptitle(f"{table.title}{f', {shown}' if shown else ''}", fontsize=10, x=0.01, ha="left")
+        part.suptitle(f"{question}: {table.title}{f', {shown}' if shown else ''}", fontsize=10, x=0.01, ha="left")
         axes = part.subplots(1, len(table.columns), squeeze=False, sharey=True)[0]
         for axis, column in zip(axes, table.columns, strict=True):
             values = [cells.get(column, 0) * factor for cells in table.rows.values()]

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from node_packages import node_packages
+from node_packages import cache_dir, node_packages
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,25 +33,37 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.parametrize("question", TABLES)
-def test_a_question(tmp_path: Path, question: str) -> None:
-    path = tmp_path / "figures.json"
-    done = run(question, "--quick", "--json", str(path))
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run of everything has written, and as "printed" what it has printed."""
+    path = tmp_path_factory.mktemp("benchmarks") / "figures.json"
+    with suppress(pytest.skip.Exception):  # without them, the JavaScript driver is left out
+        node_packages()
+    done = run("--quick", "--json", str(path), NODE_PATH=str(cache_dir() / "node_modules"))
     assert done.returncode == 0, done.stderr
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    assert list(figures["answers"]) == [question]
+    return {**json.loads(path.read_text(encoding="utf-8")), "printed": done.stdout}
+
+
+@pytest.mark.parametrize("question", TABLES)
+def test_a_question(figures: dict[str, Any], question: str) -> None:
     tables = figures["answers"][question]
     assert len(tables) == TABLES[question]
     for table in tables:
-        assert table["title"] in done.stdout
+        assert table["title"] in figures["printed"]
         assert {"psycopg (C)", "neonps http"} <= set(table["rows"])
-        assert all(value >= 0 for cells in table["rows"].values() for value in cells.values())
 
 
-def test_the_javascript_driver() -> None:
-    done = run("connecting", "--quick", NODE_PATH=str(node_packages()))
+def test_the_javascript_driver(figures: dict[str, Any]) -> None:
+    if any(name.startswith("JavaScript") for name in figures["left out"]):
+        pytest.skip("Node, or the packages, could not be had")
+    assert "JavaScript websocket" in figures["answers"]["connecting"][0]["rows"]
+
+
+def test_one_question() -> None:
+    done = run("cold_start", "--quick")
     assert done.returncode == 0, done.stderr
-    assert "\nJavaScript websocket " in done.stdout
+    assert "\n== cold_start: " in done.stdout
+    assert "\n== memory: " not in done.stdout
 
 
 @pytest.mark.parametrize(
