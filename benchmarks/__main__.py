@@ -52,6 +52,9 @@ def main() -> int:
         parser.error(f"no such question: {', '.join(unknown)}; there are {', '.join(QUESTIONS)}")
     if options.repeat < 1 or options.scale <= 0:
         parser.error("--repeat and --scale have to be positive")
+    for path in (options.json, options.plot):
+        if path and not path.parent.is_dir():
+            parser.error(f"there is no directory {path.parent}")
     plot: Callable[..., None] | None = None
     if options.plot:
         try:

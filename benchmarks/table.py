@@ -78,4 +78,5 @@ class Table:
         if goal is not None:
             text += f" ({goal * factor:,.{digits}f})"
         base = self.rows[self.compared_with].get(column)
-        return f"{text} {value / base:6.2f} x" if base else f"{text} {'':8}"
+        # Of next to nothing there is no ratio that means anything.
+        return f"{text} {value / base:6.2f} x" if base and round(base * factor, digits) else f"{text} {'':8}"

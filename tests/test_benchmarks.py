@@ -70,6 +70,7 @@ def test_one_question() -> None:
     ("arguments", "message"),
     [
         (["nothing"], "no such question: nothing; there are connecting, "),
+        (["--json", "/nowhere/x.json"], "there is no directory /nowhere"),
         (["--repeat", "0"], "--repeat and --scale have to be positive"),
     ],
 )
