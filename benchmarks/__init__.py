@@ -1,1 +1,1 @@
-"""How much of the client's time the driver takes; run with `python -m benchmarks`."""
+"""Measures neonps beside other drivers; `python -m benchmarks` runs it."""

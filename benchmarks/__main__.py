@@ -1,104 +1,120 @@
-"""Measures the client's CPU time over each transport, with psycopg to compare with where it is installed."""
+"""Measures neonps beside other drivers, against an embedded Postgres, and prints a table for each question."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import subprocess
+import platform
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import neonps
-from neonps.local import serve
+from neonps.embedded import EmbeddedPostgresError
 
-#: The variable by which the process that measures learns of the server.
-URL = "NEONPS_BENCHMARK_URL"
+from . import peers
+from .bench import Bench
+from .servers import serve
+from .table import Table
 
-QUERY = """
-SELECT n::int4, n * 1000000007::int8, n / 7.0::float8, 'row number ' || n FROM generate_series(1, %s) AS n
-"""
-INSERT = "INSERT INTO neonps_benchmark VALUES (%s, %s, %s, %s)"
-
-#: The best of so many runs counts: the others have paid for something else, such as a first import.
-RUNS = 3
+#: The questions, each a module of its name with a function `measure(bench)` that gives tables.
+QUESTIONS = ("connecting", "statements", "fetching", "sending", "memory", "cold_start")
 
 
-def fetch(connection: Any, rows: int) -> None:
-    """Fetch all of a result."""
-    assert len(connection.execute(QUERY, [rows]).fetchall()) == rows
-
-
-def insert(connection: Any, rows: int) -> None:
-    """Insert rows by `executemany`."""
-    values = ((n, n * 1000000007, n / 7.0, f"row number {n}") for n in range(rows))
-    connection.cursor().executemany(INSERT, values)
-    connection.commit()
-
-
-def cpu_time(action: Callable[[Any, int], None], connection: Any, rows: int) -> float:
-    """The CPU time in seconds that this process needs for an action."""
-    times = []
-    for _ in range(RUNS):
-        start = time.process_time()
-        action(connection, rows)
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def connections(url: str) -> dict[str, Callable[[], Any]]:
-    """What there is to compare: for each name a function that connects."""
-    found: dict[str, Callable[[], Any]] = {
-        f"neonps {transport}": partial(neonps.connect, url, transport=transport)
-        for transport in ("tcp", "websocket", "http")
+def machine() -> dict[str, Any]:
+    """What the figures depend on beside the drivers."""
+    return {
+        "neonps": neonps.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
     }
-    try:
-        import psycopg
-    except ImportError:
-        return found
-    return {f"psycopg tcp ({psycopg.pq.__impl__})": partial(psycopg.connect, url.partition("?")[0]), **found}
-
-
-def measure(url: str, fetched: int, inserted: int) -> list[tuple[str, float, float]]:
-    """For each of `connections`, its name and the seconds that fetching and inserting take."""
-    found = []
-    with neonps.connect(url, transport="tcp", autocommit=True) as admin:
-        for name, connect in connections(url).items():
-            admin.execute("DROP TABLE IF EXISTS neonps_benchmark")
-            admin.execute("CREATE TABLE neonps_benchmark (a int4, b int8, c float8, d text)")
-            with connect() as connection:
-                found.append((name, cpu_time(fetch, connection, fetched), cpu_time(insert, connection, inserted)))
-        admin.execute("DROP TABLE neonps_benchmark")
-    return found
-
-
-def show(measured: list[tuple[str, float, float]], fetched: int, inserted: int) -> None:
-    """Print one table: milliseconds, and how they compare with the first line."""
-    first = measured[0]
-    width = max(len(name) for name, *_ in measured)
-    print(f"CPU time of the client, best of {RUNS}; x is the ratio to {first[0]}")
-    print(f"{'':<{width}}  {f'fetchall, {fetched:,} rows':>24}  {f'executemany, {inserted:,} rows':>26}")
-    for name, fetching, inserting in measured:
-        cells = [f"{s * 1000:.1f} ms {s / base:7.2f} x" for s, base in ((fetching, first[1]), (inserting, first[2]))]
-        print(f"{name:<{width}}  {cells[0]:>24}  {cells[1]:>26}")
 
 
 def main() -> int:
     """Run the benchmarks; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows")
-    fetched, inserted = (2_000, 200) if parser.parse_args().quick else (50_000, 5_000)
-    url = os.environ.get(URL)
-    if url is not None:
-        show(measure(url, fetched, inserted), fetched, inserted)
-        return 0
-    # What the gateway does in this process must not count, so the measuring is done in another.
-    with serve() as server:
-        command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
-        return subprocess.call(command, env={**os.environ, URL: server.url})
+    parser.add_argument("question", nargs="*", help=f"which to answer, by default all: {', '.join(QUESTIONS)}")
+    parser.add_argument("--quick", action="store_true", help="only see that it runs: few rows, everything once")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="multiply the numbers of rows by X")
+    parser.add_argument(
+        "--repeat", type=int, default=5, metavar="N", help="measure N times, the best counts; default 5"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw them there; needs matplotlib")
+    options = parser.parse_args()
+    if unknown := [name for name in options.question if name not in QUESTIONS]:
+        parser.error(f"no such question: {', '.join(unknown)}; there are {', '.join(QUESTIONS)}")
+    if options.repeat < 1 or options.scale <= 0:
+        parser.error("--repeat and --scale have to be positive")
+    for path in (options.json, options.plot):
+        if path and not path.parent.is_dir():
+            parser.error(f"there is no directory {path.parent}")
+    plot: Callable[..., None] | None = None
+    if options.plot:
+        try:
+            plot = import_module("benchmarks.plot").draw
+        except ImportError:
+            parser.error("--plot needs matplotlib: pip install matplotlib")
+
+    left_out = []
+    found = []
+    for peer, there in peers.installed(peers.ALL[: 1 if options.quick else None]):
+        if there:
+            found.append(peer)
+        else:
+            left_out.append(f"{peer.name} ({peer.package})")
+    javascript = ["websocket", "http", "pg"][: 1 if options.quick else None]
+    if not peers.has_javascript():
+        javascript = []
+        left_out.append("JavaScript (npm install --prefix benchmarks)")
+    for line in left_out:
+        print(f"left out: {line}")
+    facts = machine()
+    print(*(f"{name} {value}" for name, value in facts.items()), sep=", ")
+
+    repeat, scale, delay = (1, 0.001, 0.002) if options.quick else (options.repeat, options.scale, 0.025)
+    transports = ["tcp", "websocket", "http"][1 if options.quick else 0 :]
+    answers: dict[str, list[Table]] = {}
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory() as directory, serve(Path(directory)) as servers:
+        bench = Bench(servers, found, javascript, transports, repeat, scale, delay, options.quick, failures)
+        for name in QUESTIONS:
+            if options.question and name not in options.question:
+                continue
+            module = import_module(f"benchmarks.{name}")
+            print(f"\n== {name}: {module.__doc__}")
+            answers[name] = []
+            tables: Iterator[Table] = module.measure(bench)
+            for table in tables:
+                answers[name].append(table)
+                print(f"\n{table}", flush=True)
+    for line in failures:
+        print(f"failed: {line}", file=sys.stderr)
+    if options.json:
+        figures = {
+            "machine": {**facts, "load at the end": os.getloadavg()[0]},
+            "repeat": repeat,
+            "scale": scale,
+            "left out": left_out,
+            "failed": failures,
+            "answers": {name: [table.as_json() for table in tables] for name, tables in answers.items()},
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if plot:
+        plot(answers, options.plot)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except EmbeddedPostgresError as error:
+        sys.exit(f"python -m benchmarks: {error}")

@@ -10,7 +10,8 @@ import pytest
 import neonps
 from neonps.flows.http import HttpTransport
 from neonps.flows.requests import Close, Deadline, Flow, Open, Poll, Receive, Send
-from neonps.protocol.result import Result
+from neonps.pq import ExecStatus
+from neonps.protocol.result import ListResult, RawRow, Result
 from neonps.query import PostgresQuery
 from neonps.settings import resolve
 from neonps.transformer import Transformer
@@ -88,3 +89,17 @@ def test_informational_responses_are_no_answer() -> None:
 def test_a_column_that_makes_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(neonps.OperationalError, match="description of a column"):
         Endpoint(answer("1", {**FIELD, **wrong})).select()
+
+
+class Unread(list[RawRow]):
+    """Rows that must not be gone over from the first on."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("all rows from the first on were gone over")
+
+
+def test_a_row_is_fetched_without_those_before_it() -> None:
+    """Else iterating over a long result, row by row, would take a time that grows with the square of its length."""
+    result = ListResult(ExecStatus.TUPLES_OK, [], "SELECT 3", Unread([[b"0"], [b"1"], [b"2"]]))
+    assert list(result.rows(1, 2)) == [[b"1"]]
+    assert list(result.rows(2)) == [[b"2"]]

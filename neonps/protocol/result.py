@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from ..pq import ExecStatus
@@ -188,4 +187,5 @@ class ListResult(Result):
         return len(self._rows)
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
-        return islice(self._rows, start, stop)
+        # Not islice(), which goes over all rows before `start`, and would do so for each row of an iteration.
+        return iter(self._rows[start:stop])
