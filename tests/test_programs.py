@@ -89,7 +89,7 @@ def test_opentelemetry(run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, "opentelemetry_psycopg.py")
 
 
-@pytest.mark.parametrize("variant", ["plain", "server_side_binding", "pool", "persistent"])
+@pytest.mark.parametrize("variant", ["plain", "server_side_binding_pool", "persistent"])
 def test_django_by_the_backend(variant: str, run: Run, dsn: str, url: str) -> None:
     check_same(run, dsn, url, "django_orm.py", variant, engine="neonps.django")
 
