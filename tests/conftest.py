@@ -76,6 +76,23 @@ def numbers(admin: psycopg.Connection[Any]) -> Iterator[Callable[[], list[int]]]
     admin.execute("drop table numbers")
 
 
+@pytest.fixture
+def accounts(admin: psycopg.Connection[Any]) -> Iterator[Callable[[], dict[str, int]]]:
+    """The table of the serverless examples; calling this gives what is in it."""
+    admin.execute("create table account (owner text primary key, balance bigint not null check (balance >= 0))")
+    admin.execute("insert into account values ('Ada', 100), ('Grace', 250)")
+    yield lambda: dict(admin.execute("select owner, balance from account").fetchall())
+    admin.execute("drop table account")
+
+
+@pytest.fixture
+def visits(admin: psycopg.Connection[Any]) -> Iterator[Callable[[], int]]:
+    """The table `visit`; calling this gives the number of its rows."""
+    admin.execute("create table visit (at timestamptz default now())")
+    yield lambda: admin.execute("select count(*) from visit").fetchone()[0]  # type: ignore[index]
+    admin.execute("drop table visit")
+
+
 @pytest.fixture(scope="session")
 def url(dsn: str, gateway: Gateway) -> str:
     """The URL of `postgres`, with which `connect(transport=...)` works for every transport."""

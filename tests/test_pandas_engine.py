@@ -216,6 +216,17 @@ def frame() -> pandas.DataFrame:
 
 
 METHODS = {"default": None, "multi": "multi", "copy": copy_rows}
+
+#: Each way to write, on each transport that has it: COPY needs a session.
+each_method = pytest.mark.parametrize(
+    ("transport", "method"),
+    [
+        (transport, method)
+        for transport in ("tcp", "websocket", "http")
+        for method in METHODS
+        if (transport, method) != ("http", "copy")
+    ],
+)
 TYPES = {"dec": Numeric(9, 2)}
 
 
@@ -227,7 +238,7 @@ def columns(admin: psycopg.Connection[Any]) -> list[Any]:
     return found.fetchall()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_method
 @pytest.mark.parametrize("options", [{}, {"chunksize": 2}, {"index": False, "schema": "public"}], ids=str)
 def test_what_is_written(
     engine: Engine,
@@ -238,8 +249,6 @@ def test_what_is_written(
     written: Callable[[], Any],
     admin: psycopg.Connection[Any],
 ) -> None:
-    if (transport, method) == ("http", "copy"):
-        pytest.skip("COPY needs a session")
     frame().to_sql("written", psycopg_engine, dtype=TYPES, **options)
     expected = columns(admin), written()
     admin.execute("drop table written")
@@ -248,10 +257,8 @@ def test_what_is_written(
     assert expected[1][1][-15:-7] == (None, None, "NULL", False, None, None, None, None)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_method
 def test_what_is_there_already(engine: Engine, transport: str, method: str, written: Callable[[], Any]) -> None:
-    if (transport, method) == ("http", "copy"):
-        pytest.skip("COPY needs a session")
 
     def write(numbers: list[int], if_exists: Any) -> None:
         frame = pandas.DataFrame({"a": numbers})

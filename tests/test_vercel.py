@@ -61,23 +61,6 @@ def start(runtime: Runtime, planetscale: PlanetScale) -> Iterator[Start]:
             assert password not in instance.log
 
 
-@pytest.fixture
-def accounts(admin: psycopg.Connection[Any]) -> Iterator[Callable[[], dict[str, int]]]:
-    """The table of the example; calling this gives what is in it."""
-    admin.execute("create table account (owner text primary key, balance bigint not null check (balance >= 0))")
-    admin.execute("insert into account values ('Ada', 100), ('Grace', 250)")
-    yield lambda: dict(admin.execute("select owner, balance from account").fetchall())
-    admin.execute("drop table account")
-
-
-@pytest.fixture
-def visits(admin: psycopg.Connection[Any]) -> Iterator[Count]:
-    """The table `visit`; calling this gives the number of its rows."""
-    admin.execute("create table visit (at timestamptz default now())")
-    yield lambda: admin.execute("select count(*) from visit").fetchone()[0]  # type: ignore[index]
-    admin.execute("drop table visit")
-
-
 VISIT = "insert into visit default values"
 
 
