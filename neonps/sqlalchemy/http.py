@@ -47,6 +47,11 @@ class NeonpsExecutionContext(PGExecutionContext_psycopg):
 
     @property
     def rowcount(self) -> int:
+        """The number of rows that the statement has touched, as SQLAlchemy asks it.
+
+        Raises:
+            NotSupportedError: SQLAlchemy's; an UPDATE or DELETE waits for commit.
+        """
         # Of an INSERT nothing depends on it: pandas asks, and takes the driver's -1 for unknown.
         if self.advice and not self.isinsert:
             error = NotSupportedError(f"over HTTP the number of rows is not known before commit: {self.advice}")
