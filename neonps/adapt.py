@@ -86,6 +86,9 @@ class Loader(ABC):
     #: The format that `load()` reads.
     format: pq.Format = pq.Format.TEXT
 
+    # Loaders of this package can have two more: `packed`, see there; and, those in binary, `cheaper_than`, the loader
+    # from text that comes to the same objects with more effort. Neither counts for subclasses.
+
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         self.oid = oid
         self.connection = None if context is None else context.connection

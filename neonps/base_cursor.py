@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from . import errors as e
 from .abc import Params, Query
@@ -11,6 +11,7 @@ from .adapters_map import AdaptersMap
 from .column import Column
 from .flows.requests import Flow
 from .flows.transport import Tally
+from .gc_pause import gc_paused
 from .pq import ExecStatus, Format
 from .protocol.result import Result
 from .query import PostgresQuery
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     from .base_connection import BaseConnection
     from .flows.copy import CopyStream
     from .flows.stream import RowStream
+
+#: So many rows and more the garbage collector would look through again and again while they are made.
+_THOUSANDS = 2000
+
+#: How many rows are loaded at once when they are taken one by one.
+_AHEAD = 256
+
+T = TypeVar("T")
+
+#: What comes after the last row, where None can be a row.
+END: Any = object()
 
 
 class BaseCursor(Generic[Row]):
@@ -62,6 +74,8 @@ class BaseCursor(Generic[Row]):
         self._result: Result | None = None
         self._number = 0  # of the result among the results
         self._position = 0  # of the next row in the result
+        self._ahead: list[tuple[Any, ...]] = []  # rows that are loaded already
+        self._ahead_from = -1  # the number of the first of them
         self._rowcount = -1
         self._tag = ""  # of the last statement of executemany(), when the results were not kept
         self._pending = False  # the results come later: in a pipeline, or over HTTP with commit
@@ -221,7 +235,7 @@ class BaseCursor(Generic[Row]):
             return None
         self._take([result])
         assert self._make_row is not None
-        return self._transformer.load_rows(result.rows(), self._make_row)
+        return result.load_rows(self._transformer, self._make_row)
 
     def _take_or_wait(self, results: list[Result] | None) -> None:
         if results is None:
@@ -245,6 +259,8 @@ class BaseCursor(Generic[Row]):
         """Make one of the results the current one."""
         self._number = number
         self._position = 0
+        self._ahead = []
+        self._ahead_from = -1
         self._result = result = self._results[number]
         count = result.command_tuples
         self._rowcount = -1 if count is None else count
@@ -263,17 +279,52 @@ class BaseCursor(Generic[Row]):
         stop = result.ntuples if count is None else min(self._position + count, result.ntuples)
         if self._make_row is None:  # the row factory has failed
             raise e.InterfaceError("the cursor doesn't have a result")
-        if self._adapters_seen != self._adapters.changes:  # a loader was registered since the result came
-            self._transformer = Transformer(self)
-            self._transformer.set_fields(result.fields or ())
-            self._adapters_seen = self._adapters.changes
-        rows = self._transformer.load_rows(result.rows(self._position, stop), self._make_row)
+        if self._adapters_seen != self._adapters.changes:
+            self._use_new_adapters(result)
+        if stop - self._position < _THOUSANDS:
+            rows = result.load_rows(self._transformer, self._make_row, self._position, stop)
+        else:
+            with gc_paused():
+                rows = result.load_rows(self._transformer, self._make_row, self._position, stop)
         self._position = stop
         return rows
 
-    def _fetch_one(self) -> Row | None:
-        rows = self._fetch(1)
-        return rows[0] if rows else None
+    def _use_new_adapters(self, result: Result) -> None:
+        """Load with the loaders that were registered since the result came."""
+        self._transformer = Transformer(self)
+        self._transformer.set_fields(result.fields or ())
+        self._adapters_seen = self._adapters.changes
+        self._ahead = []
+
+    def _next_row(self, end: T) -> Row | T:
+        """The next row; `end` if there is none.
+
+        Rows that are taken one after another are loaded many at once, and what makes rows of them comes last.
+        """
+        result = self._fetchable()
+        if self._make_row is None:  # the row factory has failed
+            raise e.InterfaceError("the cursor doesn't have a result")
+        if self._adapters_seen != self._adapters.changes:
+            self._use_new_adapters(result)
+        position = self._position
+        index = position - self._ahead_from
+        if not 0 <= index < len(self._ahead):
+            if position >= result.ntuples:
+                return end
+            self._load_ahead(result, position, _AHEAD if index == len(self._ahead) else 1)
+            index = 0
+        row = self._make_row(self._ahead[index])
+        self._position = position + 1
+        return row
+
+    def _load_ahead(self, result: Result, start: int, count: int) -> None:
+        stop = min(start + count, result.ntuples)
+        try:
+            self._ahead = result.load_rows(self._transformer, tuple, start, stop)
+        except Exception:
+            # Those before the row that cannot be loaded should be had all the same.
+            self._ahead = result.load_rows(self._transformer, tuple, start, start + 1)
+        self._ahead_from = start
 
     def _fetch_many(self, size: int) -> list[Row]:
         if size < 0:

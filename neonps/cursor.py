@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .abc import Params, Query
-from .base_cursor import BaseCursor
+from .base_cursor import END, BaseCursor
 from .copy import Copy, Writer
 from .rows import BaseRowFactory, Row
 
@@ -150,7 +150,7 @@ class Cursor(BaseCursor[Row]):
             DataError: Python cannot hold a value of the row.
         """
         self._await_results()
-        return self._fetch_one()
+        return self._next_row(None)
 
     def fetchmany(self, size: int = 0) -> list[Row]:
         """The next `size` rows, by default `arraysize`; fewer at the end. Raises what `fetchone` raises."""
@@ -167,10 +167,10 @@ class Cursor(BaseCursor[Row]):
 
     def __next__(self) -> Row:
         self._await_results()
-        rows = self._fetch(1)
-        if not rows:
+        row = self._next_row(END)
+        if row is END:
             raise StopIteration
-        return rows[0]
+        return row
 
     def scroll(self, value: int, mode: str = "relative") -> None:
         """Move within the result, by `value` rows, or to the row `value` if `mode` is "absolute".

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .abc import Params, Query
-from .base_cursor import BaseCursor
+from .base_cursor import END, BaseCursor
 from .copy import AsyncCopy, AsyncWriter
 from .rows import BaseRowFactory, Row
 
@@ -97,7 +97,7 @@ class AsyncCursor(BaseCursor[Row]):
     async def fetchone(self) -> Row | None:
         """As `Cursor.fetchone()`."""
         await self._await_results()
-        return self._fetch_one()
+        return self._next_row(None)
 
     async def fetchmany(self, size: int = 0) -> list[Row]:
         """As `Cursor.fetchmany()`."""
@@ -114,10 +114,10 @@ class AsyncCursor(BaseCursor[Row]):
 
     async def __anext__(self) -> Row:
         await self._await_results()
-        rows = self._fetch(1)
-        if not rows:
+        row = self._next_row(END)
+        if row is END:
             raise StopAsyncIteration
-        return rows[0]
+        return row
 
     async def scroll(self, value: int, mode: str = "relative") -> None:
         """As `Cursor.scroll()`."""

@@ -18,7 +18,7 @@ from .tokens import parameters
 
 if TYPE_CHECKING:
     from .abc import Buffer, Params, Query, QueryNoTemplate
-    from .transformer import Transformer
+    from .transformer import Field, Transformer
     from .typeinfo import TypesRegistry
 
 # A statement that is longer, or has more parameters, was probably made for this one time: keeping it in the
@@ -182,6 +182,10 @@ class PostgresQuery:
         if position - 1 < cast.end:
             return cast.parameter_start + 1
         return position - cast.end + cast.parameter_end
+
+    def result_formats(self, columns: Sequence[Field]) -> list[int]:
+        """The format to ask for each of these columns in, if they are certain: see `Transformer.result_formats()`."""
+        return self._transformer.result_formats(columns)
 
     @property
     def bound(self) -> Sequence[Buffer | None]:

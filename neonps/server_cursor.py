@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -14,9 +14,10 @@ from .cursor import Cursor
 from .cursor_async import AsyncCursor
 from .escaping import quote_identifier
 from .flows.requests import Flow
+from .flows.series import TEXT
 from .pq import Format
 from .protocol import frontend as f
-from .protocol.result import Result
+from .protocol.result import FieldDescription, Result
 from .query import RawQuery
 from .rows import BaseRowFactory, Row
 
@@ -29,6 +30,9 @@ _AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncServerCursor[Any]")
 
 #: How many rows are fetched at once while the cursor is iterated over.
 DEFAULT_ITERSIZE = 100
+
+#: Fewer are as quick to load in text format.
+_MANY_ROWS = 16
 
 #: Of the cursors that were not given a name.
 _numbers = count(1)
@@ -54,6 +58,7 @@ class BaseServerCursor(BaseCursor[Row]):
     def _reset(self) -> None:
         super()._reset()
         self._declared = False
+        self._columns: Sequence[FieldDescription] | None = None  # those of the cursor; results may have other formats
         self._binary = self.format is Format.BINARY
         self._page: list[Row] = []  # rows that were fetched while iterating, the next one last
         self._position = 0
@@ -99,10 +104,11 @@ class BaseServerCursor(BaseCursor[Row]):
         words += [b"CURSOR", b"WITH HOLD FOR" if self._withhold else b"FOR", converted.query]
         converted.query = b" ".join(words)
         self._binary = self._wants_binary(binary)
-        result = yield from session.declare_cursor(self._name, converted, False)
+        result = yield from session.declare_cursor(self._name, converted)
         self._take([result])
         self._rowcount = -1
         self._declared = True
+        self._columns = result.fields
 
     def _fetch_flow(self, count: int | None) -> Flow[list[Row]]:
         """The next `count` rows, or all that are left; those first that were fetched while iterating."""
@@ -118,7 +124,10 @@ class BaseServerCursor(BaseCursor[Row]):
     def _fetch_from_server(self, count: int | None) -> Flow[list[Row]]:
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
-        result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ")
+        formats: Sequence[int] = (int(self._binary),)
+        if self._columns and not self._binary and (count is None or count >= _MANY_ROWS):
+            formats = self._transformer.result_formats(self._columns)
+        result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
         self._take([result])
         rows = self._fetch(None)
         self._position = position
@@ -144,11 +153,11 @@ class BaseServerCursor(BaseCursor[Row]):
             self._position = value
         self._page.clear()
 
-    def _run_query(self, command: bytes) -> Flow[Result]:
+    def _run_query(self, command: bytes, result_formats: Sequence[int] = TEXT) -> Flow[Result]:
         session = self._connection._transport.session("a server-side cursor")
         query = RawQuery(self._transformer)
         query.convert(command + quote_identifier(self._name.encode()))
-        return (yield from session.use_cursor(query, self._binary))
+        return (yield from session.use_cursor(query, result_formats))
 
     def _pop_from_page(self) -> Row:
         self._position += 1

@@ -13,7 +13,7 @@ from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
 from ..protocol.result import Result
 from .requests import Flow
-from .series import extended, refuse_copy, series
+from .series import TEXT, extended, refuse_copy, series
 from .session import COMMIT, STATEMENT_AT_STAKE, UNDO, Session
 from .transport import Query, Tally
 
@@ -116,7 +116,7 @@ def batch(
     messages: list[FrontendMessage] = []
     for query in queries:
         refuse_copy(query)
-        messages += extended(query, binary=False)
+        messages += extended(query, TEXT)
     data = session.encode(*series(opening), *messages, *series(closing), f.Sync())
     session.prefix = []
     session.stake = STATEMENT_AT_STAKE[own]

@@ -12,7 +12,7 @@ from ..pq import ExecStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..protocol.result import Result
+    from ..protocol.result import FieldDescription, Result
     from ..query import PostgresQuery
     from ..settings import Settings
 
@@ -27,6 +27,13 @@ _FORGOTTEN = frozenset({"DISCARD ALL", "DEALLOCATE ALL"})
 
 #: SQLSTATEs of a statement that the server does not know (any more), or that returns other columns than it did.
 _UNUSABLE = frozenset({"26000", "0A000"})
+
+
+#: Results with fewer rows are as quick to load in text format.
+_MANY_ROWS = 16
+
+#: From so many rows on, loading a result takes so long that the statement is worth to be prepared the next time.
+_THOUSANDS = 2000
 
 
 class PreparedStatements:
@@ -45,6 +52,7 @@ class PreparedStatements:
         self.maximum: int | None = 100
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._names: OrderedDict[Key, bytes] = OrderedDict()
+        self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, of statements that have returned many rows
         self._number = 0
         self.discarded: list[bytes] = []  # names that the server still has, to be closed on occasion
 
@@ -69,27 +77,43 @@ class PreparedStatements:
         self._number += 1
         return name, False
 
+    def result_formats(self, query: PostgresQuery, binary: bool) -> Sequence[int]:
+        """The formats to ask for the columns of a statement in, once `choose` was called.
+
+        What a statement returns is certain as long as the server has it prepared, so each column can have its own.
+
+        Args:
+            query: the statement.
+            binary: results are asked for in binary format.
+        """
+        columns = None if binary or not self._columns else self._columns.get(self._names.get(_key(query), b""))
+        return (int(binary),) if columns is None else query.result_formats(columns)
+
     def trim(self) -> None:
         """Discard the statements that are too many, those first that were not used for the longest time."""
         if self.maximum is None:
             return
         while len(self._names) > self.maximum:
-            self.discarded.append(self._names.popitem(last=False)[1])
+            self._discard(self._names.popitem(last=False)[1])
             log(logging.DEBUG, "prepared statement evicted", self._settings, prepared_max=self.maximum)
 
-    def count(self, query: PostgresQuery) -> None:
-        """Take note that a statement was run without a name."""
+    def count(self, query: PostgresQuery, ntuples: int = 0) -> None:
+        """Take note that a statement was run without a name, and has returned `ntuples` rows."""
         key = _key(query)
         if self.threshold is None or key in self._names:
             return
-        self._counts[key] = self._counts.pop(key, 0) + 1
+        times = self._counts.pop(key, 0) + 1
+        self._counts[key] = times if ntuples < _THOUSANDS else max(times, self.threshold)
         while self.maximum is not None and len(self._counts) > self.maximum:
             self._counts.popitem(last=False)
 
     def succeeded(self, query: PostgresQuery, name: bytes, results: Sequence[Result]) -> None:
         """Take note of how a statement went."""
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
-            self.count(query)
+            self.count(query, results[0].ntuples)
+        self._columns.pop(name, None)
+        if name and results[0].fields is not None and results[0].ntuples >= _MANY_ROWS:
+            self._columns[name] = results[0].fields
         self.trim()
 
     def failed(self, query: PostgresQuery, name: bytes, known: bool, sqlstate: str | None) -> None:
@@ -102,17 +126,23 @@ class PreparedStatements:
         for key, name in list(self._names.items()):
             if name in names:
                 del self._names[key]
-                self.discarded.append(name)
+                self._discard(name)
 
     def heed(self, command_tag: str) -> None:
         """Take note of a command that was completed, for what it does to prepared statements."""
         if command_tag in _FORGOTTEN:
             self._names.clear()
+            self._columns.clear()
             self.discarded.clear()
         elif self._names and command_tag.startswith(_OUTDATES):
             log(logging.DEBUG, "prepared statements outdated", self._settings, count=len(self._names), by=command_tag)
-            self.discarded += self._names.values()
+            for name in self._names.values():
+                self._discard(name)
             self._names.clear()
+
+    def _discard(self, name: bytes) -> None:
+        self._columns.pop(name, None)
+        self.discarded.append(name)
 
 
 def _key(query: PostgresQuery) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .. import errors as e
 from ..protocol import frontend as f
@@ -21,19 +21,24 @@ def series(statements: Iterable[bytes]) -> tuple[FrontendMessage, ...]:
     return tuple(messages)
 
 
-def extended(query: PostgresQuery, binary: bool, name: bytes = b"", known: bool = False) -> tuple[FrontendMessage, ...]:
+TEXT: Sequence[int] = (0,)
+
+
+def extended(
+    query: PostgresQuery, result_formats: Sequence[int], name: bytes = b"", known: bool = False
+) -> tuple[FrontendMessage, ...]:
     """A statement of the user, with no Sync.
 
     Args:
         query: the statement and its parameters.
-        binary: ask for results in binary format.
+        result_formats: the format to ask for each column in, 0 text or 1 binary; or one for all.
         name: under which it is prepared; b"" if it is not.
         known: the server has it under that name already.
     """
     parse = () if known else (f.Parse(name, query.query, query.types or ()),)
     return (
         *parse,
-        f.Bind(b"", name, query.bound, query.formats or (), (int(binary),)),
+        f.Bind(b"", name, query.bound, query.formats or (), result_formats),
         f.DescribePortal(b""),
         f.Execute(b""),
     )

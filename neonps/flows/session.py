@@ -22,7 +22,7 @@ from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
 from .requests import Aside, Close, Deadline, DeadlinePassed, Flow
-from .series import NO_COPY, extended, series
+from .series import NO_COPY, TEXT, extended, series
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
@@ -380,7 +380,8 @@ class Session(Transport):
         name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
         if query.bound or binary or name:
-            messages = (*extended(query, binary, name, known), f.Sync())
+            formats = self.prepared.result_formats(query, binary)
+            messages = (*extended(query, formats, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
         collector = Collector(query.query, codec=self.machine.codec)
@@ -415,7 +416,7 @@ class Session(Transport):
         if self.pipeline is not None:
             raise e.ProgrammingError("stream() cannot be used in pipeline mode")
         opening = self._open_statement()
-        yield from self.write(self.encode_opened(*extended(query, binary), f.Sync()))
+        yield from self.write(self.encode_opened(*extended(query, (int(binary),)), f.Sync()))
         return opening
 
     def finish(self, collector: Collector) -> Flow[None]:
@@ -423,27 +424,29 @@ class Session(Transport):
         yield from self.drain(collector)
         yield from self.settle(collector)
 
-    def declare_cursor(self, name: str, query: Query, binary: bool) -> Flow[Result]:
+    def declare_cursor(self, name: str, query: Query) -> Flow[Result]:
         """Run a DECLARE, and ask in the same round trip which columns the cursor has; gives a result without rows."""
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = self.opening()
         self.stake = STATEMENT_AT_STAKE[False]
         collector = Collector(query.query, codec=self.machine.codec)
-        messages = (*extended(query, binary), f.DescribePortal(name.encode()), f.Sync())
+        messages = (*extended(query, TEXT), f.DescribePortal(name.encode()), f.Sync())
         yield from self._exchange(self.encode_opened(*messages), collector)
         result = collector.results[len(opening)]
         result.fields = collector.fields
         return result
 
-    def use_cursor(self, query: Query, binary: bool) -> Flow[Result]:
+    def use_cursor(self, query: Query, result_formats: Sequence[int]) -> Flow[Result]:
         """Run a FETCH or a MOVE, which is no reason to begin a transaction."""
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = len(self.opening(begin=False))
         self.stake = STATEMENT_AT_STAKE[False]
         collector = Collector(query.query, codec=self.machine.codec)
-        yield from self._exchange(self.encode_opened(*extended(query, binary), f.Sync(), begin=False), collector)
+        yield from self._exchange(
+            self.encode_opened(*extended(query, result_formats), f.Sync(), begin=False), collector
+        )
         return collector.results[opening]
 
     def become_quiet(self) -> Flow[None]:

@@ -211,6 +211,7 @@ BackendMessage = Union[
     CopyDone, FunctionCallResponse, ErrorResponse, NoticeResponse, NotificationResponse,
 ]  # fmt: skip
 
+_head_at = Struct("!Bi").unpack_from
 _int32_at = Struct("!i").unpack_from
 _uint32_at = Struct("!I").unpack_from
 _uint16_at = Struct("!H").unpack_from
@@ -445,27 +446,32 @@ class BackendParser:
         return True
 
     def _data_rows(self, data: bytes, start: int, end: int) -> DataRows | None:
-        pos = start
+        pos = last = start
         count = 0
-        length_at = _int32_at
-        last = end - 5
-        while pos <= last and data[pos] == _DATA_ROW:
-            (length,) = length_at(data, pos + 1)
-            if length < 6 or length > _MAX_LENGTH:
-                self._check_length(_DATA_ROW, length)
-                raise ProtocolError("the server has sent a malformed DataRow message")
-            stop = pos + 1 + length
-            if stop > end:
-                self._needed = stop - pos
-                break
-            pos = stop
-            count += 1
+        try:
+            while True:
+                code, length = _head_at(data, pos)
+                if code != _DATA_ROW or length < 6:
+                    break
+                last = pos
+                pos += length + 1
+                count += 1
+        except StructError:
+            pass  # the next head is not here yet
+        if pos > end:  # and neither is all of the last row
+            self._check_length(_DATA_ROW, pos - last - 1)
+            self._needed = pos - last
+            pos = last
+            count -= 1
         else:
             self._needed = 5
-        if not count:
-            return None
-        self._pos = pos
-        return DataRows(data, start, pos, count)
+        if count:
+            self._pos = pos
+            return DataRows(data, start, pos, count)
+        if pos + 5 <= end and length < 6:
+            self._check_length(_DATA_ROW, length)
+            raise ProtocolError("the server has sent a malformed DataRow message")
+        return None
 
     @staticmethod
     def _check_length(code: int, length: int) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..pq import ExecStatus
+
+if TYPE_CHECKING:
+    from ..transformer import Transformer
+
+Row = TypeVar("Row")
 
 
 class FieldDescription(NamedTuple):
@@ -61,6 +66,20 @@ class Result:
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
         """The raw rows from number `start` up to `stop`; a value is bytes, or None for NULL."""
         return iter(())
+
+    def load_rows(
+        self,
+        transformer: Transformer,
+        make_row: Callable[[Sequence[Any]], Row],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> list[Row]:
+        """What `make_row` makes of each row from number `start` up to `stop`, once its values are Python objects.
+
+        Raises:
+            DataError: Python cannot hold a value.
+        """
+        return transformer.load_rows(self.rows(start, stop), make_row)
 
     # The rest is what libpq offers, in the form that psycopg has it.
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OperationalError
 from ..pq import ExecStatus
+from ..row_appender import MANY_COLUMNS
 from .backend import DataRows
-from .result import FieldDescription, RawRow, Result
+from .result import FieldDescription, RawRow, Result, Row
+
+if TYPE_CHECKING:
+    from ..transformer import Transformer
+
+#: From how many rows on it is worth to choose how to load them.
+_SEVERAL = 16
 
 _row_head = Struct("!iH").unpack_from
 _length_at = Struct("!i").unpack_from
@@ -24,7 +32,7 @@ class WireResult(Result):
         super().__init__(ExecStatus.TUPLES_OK, fields)
         self._chunks: list[DataRows] = []
         self._starts: list[int] = []  # the number of the first row of each chunk
-        self._offsets: dict[int, list[int]] = {}  # where the rows of a chunk begin, once it was asked for
+        self._offsets: dict[int, list[int]] = {}  # where the rows of a chunk are, once it was asked for
         self._total = 0
 
     def append(self, rows: DataRows) -> None:
@@ -38,15 +46,37 @@ class WireResult(Result):
         return self._total
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
+        for data, position, end, _ in self.pieces(start, stop):
+            while position < end:
+                yield self._values(data, position)
+                position += 1 + _length_at(data, position + 1)[0]
+
+    def load_rows(
+        self,
+        transformer: Transformer,
+        make_row: Callable[[Sequence[Any]], Row],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> list[Row]:
+        stop = self._total if stop is None else min(stop, self._total)
+        if stop - start < _SEVERAL or not 0 < self.nfields <= MANY_COLUMNS:
+            return transformer.load_rows(self.rows(start, stop), make_row)
+        return transformer.load_messages(self.pieces(start, stop), make_row)
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[DataRows]:
+        """The rows from number `start` up to `stop` as they came, in pieces of any number of rows."""
         stop = self._total if stop is None else min(stop, self._total)
         number = bisect_right(self._starts, start) - 1
         while start < stop:
             first = self._starts[number]
             chunk = self._chunks[number]
-            last = min(stop - first, chunk.ntuples)
-            for offset in self._offsets_of(number)[start - first : last]:
-                yield self._values(chunk.data, offset)
-            start = first + last
+            begin, end = start - first, min(stop - first, chunk.ntuples)
+            if end - begin < chunk.ntuples:
+                offsets = self._offsets_of(number)
+                yield DataRows(chunk.data, offsets[begin], offsets[end], end - begin)
+            else:
+                yield chunk
+            start = first + end
             number += 1
 
     def _offsets_of(self, number: int) -> list[int]:
@@ -57,6 +87,7 @@ class WireResult(Result):
             while position < stop:
                 offsets.append(position)
                 position += 1 + _length_at(data, position + 1)[0]
+            offsets.append(stop)
             self._offsets = {number: offsets}  # one chunk at a time: rows are mostly read in order
         return offsets
 
@@ -72,6 +103,8 @@ class WireResult(Result):
             position += 4
             if length == -1:
                 values.append(None)
+            elif length < 0:
+                raise OperationalError("the server has sent a malformed DataRow message")
             else:
                 values.append(data[position : position + length])
                 position += length

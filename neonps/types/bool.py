@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..abc import Buffer
 from ..adapt import Dumper, Loader
+from ..packed import Packed
 from ..pq import Format
 
 BOOL_OID = 16
@@ -42,6 +43,8 @@ class BoolBinaryLoader(Loader):
     """Loads `bool` from binary."""
 
     format = Format.BINARY
+    packed = Packed("?", 1)
+    cheaper_than = BoolLoader
 
     def load(self, data: Buffer) -> bool:
         return data != b"\x00"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import errors as e
 from ..abc import Buffer
 from ..adapt import Dumper, Loader
+from ..packed import Packed
 from ..pq import Format
 
 if TYPE_CHECKING:
@@ -81,12 +82,18 @@ class DateBinaryLoader(Loader):
     """Loads date from binary."""
 
     format = Format.BINARY
+    packed = Packed("i", 4, "since_epoch")
+    cheaper_than = DateLoader
 
     def load(self, data: Buffer) -> date:
         try:
             days = _DAYS.unpack(data)[0]
         except StructError:
             raise e.DataError(f"can't parse date: {len(data)} bytes instead of {_DAYS.size}") from None
+        return self.since_epoch(days)
+
+    def since_epoch(self, days: int) -> date:
+        """Return the date that is so much after the first day of 2000."""
         try:
             return date.fromordinal(days + EPOCH)
         except (ValueError, OverflowError):

@@ -9,6 +9,7 @@ from typing import Any
 from .. import errors as e
 from ..abc import Buffer
 from ..adapt import Dumper, Loader
+from ..packed import Packed
 from ..pq import Format
 from .integer import spaced
 
@@ -96,6 +97,7 @@ class Float4BinaryLoader(Loader):
     """Loads float4 from binary."""
 
     format = Format.BINARY
+    packed = Packed("f", 4)
     _struct = FLOAT4
 
     def load(self, data: Buffer) -> float:
@@ -105,4 +107,6 @@ class Float4BinaryLoader(Loader):
 class Float8BinaryLoader(Float4BinaryLoader):
     """Loads float8 from binary."""
 
+    packed = Packed("d", 8)
+    cheaper_than = FloatLoader
     _struct = FLOAT8

@@ -11,6 +11,7 @@ from .. import errors as e
 from ..abc import Buffer, DumperKey
 from ..abc import Dumper as DumperProtocol
 from ..adapt import Dumper, Loader, PyFormat
+from ..packed import Packed
 from ..pq import Format
 
 INT8_OID = 20
@@ -183,6 +184,8 @@ class Int2BinaryLoader(Loader):
     """Loads int2 from binary."""
 
     format = Format.BINARY
+    packed = Packed("h", 2)
+    cheaper_than = IntLoader
     _struct = INT2
 
     def load(self, data: Buffer) -> int:
@@ -192,18 +195,24 @@ class Int2BinaryLoader(Loader):
 class Int4BinaryLoader(Int2BinaryLoader):
     """Loads int4 from binary."""
 
+    packed = Packed("i", 4)
+    cheaper_than = IntLoader
     _struct = INT4
 
 
 class Int8BinaryLoader(Int2BinaryLoader):
     """Loads int8 from binary."""
 
+    packed = Packed("q", 8)
+    cheaper_than = IntLoader
     _struct = INT8
 
 
 class OidBinaryLoader(Int2BinaryLoader):
     """Loads oid from binary."""
 
+    packed = Packed("I", 4)
+    cheaper_than = IntLoader
     _struct = OID
 
 

@@ -151,6 +151,7 @@ class ByteaBinaryLoader(Loader):
     """Loads bytea from binary; also whatever has no loader in binary."""
 
     format = Format.BINARY
+    cheaper_than = ByteaLoader
 
     def load(self, data: Buffer) -> bytes:
         return bytes(data)

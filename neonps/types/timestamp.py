@@ -13,6 +13,7 @@ from .. import errors as e
 from ..abc import Buffer, DumperKey
 from ..abc import Dumper as DumperProtocol
 from ..adapt import Dumper, Loader, PyFormat
+from ..packed import Packed
 from ..pq import Format
 from ..timezones import session_timezone
 from .date import date_style, too_large, too_small, unreadable
@@ -161,9 +162,15 @@ class TimestampBinaryLoader(Loader):
     """Loads timestamp from binary."""
 
     format = Format.BINARY
+    packed = Packed("q", 8, "since_epoch")
+    cheaper_than = TimestampLoader
 
     def load(self, data: Buffer) -> datetime:
-        since = _unpack(data)
+        return self.since_epoch(_unpack(data))
+
+    def since_epoch(self, microseconds: int) -> datetime:
+        """Return the timestamp that is so much after the beginning of 2000."""
+        since = timedelta(0, 0, microseconds)
         try:
             return _EPOCH + since
         except OverflowError:
@@ -174,13 +181,22 @@ class TimestamptzBinaryLoader(Loader):
     """Loads timestamptz from binary, into the time zone of the session; into UTC where it does not say."""
 
     format = Format.BINARY
+    packed = Packed("q", 8, "since_epoch")
+    cheaper_than: type[Loader] | None = TimestamptzLoader
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        self._timezone = session_timezone(self.connection) or timezone.utc
+        zone = session_timezone(self.connection)
+        self._timezone = zone or timezone.utc
+        if zone is None:
+            self.cheaper_than = None  # an offset is in the text only
 
     def load(self, data: Buffer) -> datetime:
-        since = _unpack(data)
+        return self.since_epoch(_unpack(data))
+
+    def since_epoch(self, microseconds: int) -> datetime:
+        """Return the timestamp that is so much after the beginning of 2000 in UTC."""
+        since = timedelta(0, 0, microseconds)
         try:
             return (_EPOCH_UTC + since).astimezone(self._timezone)
         except OverflowError:
@@ -207,9 +223,9 @@ def _pack(value: datetime, epoch: datetime) -> bytes:
         raise e.DataError(f"can't dump {type(value).__name__}: it is no moment in time (None is NULL)") from None
 
 
-def _unpack(data: Buffer) -> timedelta:
+def _unpack(data: Buffer) -> int:
     try:
-        return timedelta(microseconds=_MICROSECONDS.unpack(data)[0])
+        return int(_MICROSECONDS.unpack(data)[0])
     except StructError:
         raise e.DataError(f"can't parse timestamp: {len(data)} bytes instead of {_MICROSECONDS.size}") from None
 
