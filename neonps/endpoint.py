@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from . import errors as e
+from .record import Record, shown
 
 _SCHEMES = {"http": False, "https": True, "ws": False, "wss": True}
 
@@ -24,8 +24,7 @@ _ipv6 = re.compile(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 _loopback = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Record):
     """Where a service is that speaks HTTP or WebSocket.
 
     Args:
@@ -39,8 +38,11 @@ class Endpoint:
     secure: bool
     host: str
     port: int
-    target: str = field(repr=False)
+    target: str
     websocket: bool = False
+
+    def __repr__(self) -> str:
+        return shown(self, "target")
 
     @classmethod
     def parse(cls, url: str, keyword: str, *, websocket: bool = False, secure: bool | None = None) -> Endpoint:

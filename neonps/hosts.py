@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from . import errors as e
 from .endpoint import check_host, is_loopback
 from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
+from .record import Record, shown
 
 DEFAULT_PORT = 5432
 DEFAULT_HOST = "localhost"
@@ -40,8 +40,7 @@ SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 _numeric = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?").fullmatch
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(Record):
     """One of the hosts that a session can be opened on.
 
     Attributes:
@@ -57,8 +56,11 @@ class Host:
     hostaddr: str | None
     port: int
     tls: TLS | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     passfile: str | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "password")
 
 
 def is_socket(host: str) -> bool:
@@ -117,7 +119,7 @@ def _host(
     near = is_loopback(address or name)
     if sslmode == "disable" or (near and not direct_tls and sslmode in (None, *WEAK_SSL_MODES)):
         return Host(name, address or None, number)
-    tls = replace(tls_for(options, name, _ALPN, own_files), alpn_required=direct_tls)
+    tls = tls_for(options, name, _ALPN, own_files)._replace(alpn_required=direct_tls)
     return Host(name, address or None, number, tls)
 
 
@@ -145,7 +147,7 @@ def with_passwords(
     """The same hosts with their passwords: that of the keywords, otherwise those of a password file."""
     password = options.text("password")
     if password is not None:
-        return tuple(replace(host, password=password) for host in hosts)
+        return tuple(host._replace(password=password) for host in hosts)
     path = options.text("passfile") or default_passfile(environ)
     entries = read_passfile(path) if path else []
     if not entries:
@@ -155,7 +157,7 @@ def with_passwords(
         # As in libpq: the directories that a socket is in by default are "localhost" in the file.
         name = DEFAULT_HOST if host.host in SOCKET_DIRECTORIES else host.host
         password = find_password(entries, name, host.port, dbname, user)
-        found.append(replace(host, password=password, passfile=path) if password else host)
+        found.append(host._replace(password=password, passfile=path) if password else host)
     return tuple(found)
 
 

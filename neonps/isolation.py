@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+
+from .record import Record
 
 
 class IsolationLevel(IntEnum):
@@ -25,7 +26,7 @@ class IsolationLevel(IntEnum):
         return self.name.title().replace("_", "")
 
 
-class TransactionCharacteristics(NamedTuple):
+class TransactionCharacteristics(Record):
     """What BEGIN can say of a transaction; None leaves it to the server's defaults."""
 
     isolation_level: IsolationLevel | None = None

@@ -6,13 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from .record import Record
 
 _field = re.compile(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
 _escape = re.compile(r"\\(.)", re.DOTALL)
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """A line of the file. A field that is None, `*` in the file, matches everything."""
 
     host: str | None

@@ -7,12 +7,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import errors as e
 from .encodings import text_codec
 from .formats import PyFormat
 from .pq import Format
+from .record import Record
 from .template import Parameter, Template, pieces
 from .tokens import parameters
 
@@ -248,7 +249,7 @@ class RawQuery(PostgresQuery):
         return _NO_PLACEHOLDERS._replace(query=encode_query(text, self._codec))
 
 
-class _Placeholders(NamedTuple):
+class _Placeholders(Record):
     """A statement whose placeholders have been found."""
 
     #: The statement with `$1`, `$2`, … in their place.
@@ -283,7 +284,7 @@ class _Placeholders(NamedTuple):
 _NO_PLACEHOLDERS = _Placeholders(b"", (b"",), (), None, (), None)
 
 
-class _Cast(NamedTuple):
+class _Cast(Record):
     """From where to where a cast is in the typed statement, and the parameter in the other."""
 
     start: int

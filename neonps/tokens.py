@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from .record import Record
 
 # The letters of identifiers: those of ASCII, the underscore, and whatever is not ASCII.
 _LETTER = r"[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f]"
@@ -31,7 +32,7 @@ _to_first_words = re.compile(
 _comment_border = re.compile(r"/\*|\*/")
 
 
-class Parameter(NamedTuple):
+class Parameter(Record):
     """A `$n` in a statement: from which to which character, and its number."""
 
     start: int
@@ -39,7 +40,7 @@ class Parameter(NamedTuple):
     number: int
 
 
-class Token(NamedTuple):
+class Token(Record):
     """A piece of SQL: a word, a literal or a quoted identifier as a whole, or one character of something else."""
 
     start: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -87,7 +86,7 @@ def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
         raise _logged(e.OperationalError(_failed(at, "the host has no address")), at)
     if settings.load_balance_hosts:
         _shuffle(addresses)
-    return [replace(at, hostaddr=address) for address in addresses]
+    return [at._replace(hostaddr=address) for address in addresses]
 
 
 def _shuffle(items: list[Any]) -> None:

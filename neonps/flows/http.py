@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from .. import errors as e
 from ..abc import Params
@@ -20,6 +20,7 @@ from ..protocol.backend import ProtocolError
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
+from ..record import Record
 from ..settings import Settings
 from ..tokens import first_words
 from ..typeinfo import TypesRegistry
@@ -56,7 +57,7 @@ _WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 _OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
 
 
-class _Kept(NamedTuple):
+class _Kept(Record):
     """Statements of one call that wait for commit, and who wants their results."""
 
     statements: list[Statement]

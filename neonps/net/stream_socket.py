@@ -13,9 +13,10 @@ import ssl
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve, Send
+from ..record import Record
 from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
 from .tls import check_alpn, failure, round_trips, ssl_context
 
@@ -26,14 +27,14 @@ _RECEIVE_SIZE = 1 << 18
 _LONGEST_WAIT = 2_000_000.0
 
 
-class Lookup(NamedTuple):
+class Lookup(Record):
     """Find the addresses of a host, as pairs of family and address."""
 
     host: str
     port: int
 
 
-class Wait(NamedTuple):
+class Wait(Record):
     """Wait until the socket can be read, or written, or either."""
 
     sock: socket.socket

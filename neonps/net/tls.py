@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from functools import lru_cache
 
 from ..flows.requests import TLS, TLSFailed
@@ -16,7 +15,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
         TLSFailed: a certificate, key or list that `tls` names cannot be read.
     """
     try:
-        return _context(replace(tls, server_hostname=""))
+        return _context(tls._replace(server_hostname=""))
     except OSError as error:
         raise TLSFailed(f"cannot set up TLS: {error.strerror or error} ({_files(tls)})") from None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from ..pq import ExecStatus
+from ..record import Record
 
 
-class FieldDescription(NamedTuple):
+class FieldDescription(Record):
     """One column of a result, as RowDescription has it (PostgreSQL docs 53.7)."""
 
     name: str
