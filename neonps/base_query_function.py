@@ -47,6 +47,8 @@ class FullResults(Generic[Row]):
         fields: the columns; none if the statement returns no rows.
     """
 
+    __module__ = "neonps"
+
     rows: list[Row]
     row_count: int | None
     command: str

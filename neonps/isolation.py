@@ -10,6 +10,8 @@ from .record import Record
 class IsolationLevel(IntEnum):
     """The isolation level of a transaction (PostgreSQL docs 13.2)."""
 
+    __module__ = "neonps"
+
     READ_UNCOMMITTED = 1
     READ_COMMITTED = 2
     REPEATABLE_READ = 3
