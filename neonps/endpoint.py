@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from . import errors as e
+from .pattern import pattern
 from .record import Record, shown
 
 _SCHEMES = {"http": False, "https": True, "ws": False, "wss": True}
 
-_scheme = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
-_after_scheme = re.compile(
+_scheme = pattern("([A-Za-z][A-Za-z0-9+.-]*)://")
+_after_scheme = pattern(
     r"""
     (?P<userinfo>[^/?]*@)?
     (?: \[(?P<ipv6>[0-9A-Fa-f:.]+)\] | (?P<host>[^:/?]+))
@@ -20,8 +21,8 @@ _after_scheme = re.compile(
     """,
     re.VERBOSE,
 )
-_ipv6 = re.compile(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
-_loopback = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
+_ipv6 = pattern(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
+_loopback = pattern(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
 
 
 class Endpoint(Record):

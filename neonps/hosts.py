@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from . import errors as e
@@ -11,6 +10,7 @@ from .endpoint import check_host, is_loopback
 from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
+from .pattern import pattern
 from .record import Record, shown
 
 DEFAULT_PORT = 5432
@@ -37,7 +37,7 @@ _ALPN = ("postgresql",)
 #: Where a Postgres that nobody has configured puts its Unix socket: as packaged for Linux, and from the source.
 SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 
-_numeric = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?").fullmatch
+_numeric = pattern(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?")
 
 
 class Host(Record):
@@ -107,7 +107,7 @@ def _host(
     if not 0 < number < 65536:
         # The value is not shown: an unencoded / in the password of a URL makes its beginning the port.
         raise InvalidOption("invalid port number: it should be an integer from 1 to 65535")
-    if address and not _numeric(address):
+    if address and not _numeric.fullmatch(address):
         raise InvalidOption("hostaddr: this is not an address in numbers; give a name as host")
     name = name or address or DEFAULT_HOST
     if is_socket(name) and not address:

@@ -7,10 +7,11 @@ import re
 import stat
 from collections.abc import Mapping
 
+from .pattern import pattern
 from .record import Record
 
-_field = re.compile(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
-_escape = re.compile(r"\\(.)", re.DOTALL)
+_field = pattern(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
+_escape = pattern(r"\\(.)", re.DOTALL)
 
 
 class Entry(Record):

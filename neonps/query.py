@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from . import errors as e
 from .encodings import text_codec
 from .formats import PyFormat
+from .pattern import pattern
 from .pq import Format
 from .record import Record
 from .template import Parameter, Template, pieces
 from .tokens import parameters
 
 if TYPE_CHECKING:
+    from re import Match
+
     from .abc import Buffer, Params, Query, QueryNoTemplate
     from .transformer import Transformer
     from .typeinfo import TypesRegistry
@@ -31,8 +33,8 @@ _formats = {format.value: format for format in PyFormat}
 
 # A name and a letter, or one character. A % at the end of a line or of the statement is neither, and is
 # left as it is.
-_placeholder = re.compile(r"%(?:\(([^)]+)\)(.)|(.))")
-_start_of_name = re.compile(r"%\(\S*")
+_placeholder = pattern(r"%(?:\(([^)]+)\)(.)|(.))")
+_start_of_name = pattern(r"%\(\S*")
 
 
 class PostgresQuery:
@@ -402,7 +404,7 @@ def _wrong_count(placeholders: int, passed: int) -> e.ProgrammingError:
     return e.ProgrammingError(f"the query has {placeholders} placeholders but {passed} parameters were passed")
 
 
-def _wrong_placeholder(text: str, match: re.Match[str]) -> e.ProgrammingError:
+def _wrong_placeholder(text: str, match: Match[str]) -> e.ProgrammingError:
     if match[3] == " ":
         return e.ProgrammingError(
             "incomplete placeholder: '%'; if you want to use '%' as an operator you can double it up, i.e. use '%%'"

@@ -53,8 +53,8 @@ class Signals(Record):
 
 Steps = Generator["Wait | Lookup", Any, T]
 
-#: Those of a socket without TLS. One with TLS has others, in `neonps.net.tls`: that is imported when there is TLS, since
-#: `ssl` takes long to import.
+#: Those of a socket without TLS. One with TLS has others, in `neonps.net.tls`, which is imported when there is TLS:
+#: `ssl` takes long.
 _PLAIN = Signals((BlockingIOError,), (), ())
 
 
