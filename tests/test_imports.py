@@ -86,7 +86,7 @@ SESSION = {
     for name in ("flows.login", "flows.session", "protocol.frontend", "protocol.scram", "protocol.session")
 }
 NEEDED = {
-    "http": {*BY_H11, "json", "neonps.flows.http", "neonps.protocol.http", "neonps.protocol.sqlhttp"},
+    "http": {*BY_H11, "json", "unicodedata", "neonps.flows.http", "neonps.protocol.http", "neonps.protocol.sqlhttp"},
     "tcp": {*BY_SCRAMP, *SESSION},
     "websocket": {*BY_H11, *BY_SCRAMP, *SESSION, "neonps.protocol.websocket", "wsproto"},
 }
@@ -102,25 +102,23 @@ def test_first_row(url: str, dsn: str, transport: str) -> None:
 # The names
 
 
-def classes() -> list[type]:
-    return [found for name in neonps.__all__ if isinstance(found := getattr(neonps, name), type)]
-
-
-def test_each_name_is_there_without_another_one() -> None:
+def test_each_module_can_be_imported_before_the_others() -> None:
     program = """
 import importlib
 loaded = []
-for name in sys.argv[1:]:
-    for module in [module for module in sys.modules if module.partition(".")[0] == "neonps"]:
-        del sys.modules[module]
-    namespace = {}
-    exec(f"from neonps import {name} as found", namespace)
-    found = namespace["found"]
-    loaded.append([name, found.__module__ if isinstance(found, type) else ""])
+for module in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "neonps"]:
+        del sys.modules[name]
+    loaded.append(importlib.import_module(f"neonps.{module}").__name__)
 """
-    found = dict(run(program + LOADED, "connect", *neonps._LATER))
-    assert set(found.values()) == {"neonps", ""}
-    assert {cls.__module__ for cls in classes()} == {"neonps"}
+    modules = sorted({*neonps._LATER.values()})
+    assert run(program + LOADED, *modules) == [f"neonps.{module}" for module in modules]
+
+
+def test_classes_say_that_they_are_of_the_package() -> None:
+    classes = [found for name in neonps.__all__ if isinstance(found := getattr(neonps, name), type)]
+    assert len(classes) > 30
+    assert {cls.__module__ for cls in classes} == {"neonps"}
 
 
 def test_classes_say_that_they_are_public_whoever_has_imported_them() -> None:

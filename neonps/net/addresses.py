@@ -17,15 +17,10 @@ def unix_address(host: str, port: int) -> str | None:
     return None
 
 
-def encoded(host: str) -> str | bytes:
-    """A host as the system's functions take it. For a str they import the tables of IDNA, of which ASCII needs none."""
-    return host.encode() if host.isascii() else host
-
-
 def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     """The address that `host` is, when it is no name that has to be looked up; otherwise nothing."""
     try:
-        found = socket.getaddrinfo(encoded(host), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return []
     return [(int(family), address) for family, _, _, _, address in found]

@@ -26,7 +26,6 @@ from ..flows.requests import (
     Send,
     StartTLS,
 )
-from .addresses import encoded
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ class AsyncRunner(StreamSocket):
 
     async def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
         """The addresses of `host`. What the system's resolver is still doing at the deadline is left to itself."""
-        lookup = asyncio.get_running_loop().getaddrinfo(encoded(host), port, type=socket.SOCK_STREAM)
+        lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         try:
             infos = await asyncio.wait_for(lookup, self._remaining())
         except asyncio.TimeoutError:

@@ -22,7 +22,6 @@ from ..flows.requests import (
     Send,
     StartTLS,
 )
-from .addresses import encoded
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
@@ -59,7 +58,7 @@ class BlockingRunner(StreamSocket):
 
         def resolve() -> None:
             try:
-                found = socket.getaddrinfo(encoded(host), port, type=socket.SOCK_STREAM)
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 outcome.append([(family, address) for family, _, _, _, address in found])
             except (OSError, UnicodeError) as error:
                 outcome.append(NameNotResolved(f"failed to resolve host {host!r}: {error}"))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve, Send
 from ..record import Record
-from .addresses import encoded, numbers_of, numeric_addresses, set_keepalive, unix_address
+from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ class StreamSocket:
         context = layer.ssl_context(tls)
         try:
             secured = context.wrap_socket(
-                self._opened(), server_hostname=encoded(tls.server_hostname), do_handshake_on_connect=False
+                self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
             )
             self._socket = secured
             self._signals = layer.SIGNALS
