@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from . import sql as sql
 from .base_connection import BaseConnection
 from .capabilities import Capabilities, capabilities
-from .client_cursor import AsyncClientCursor, ClientCursor
 from .column import Column
 from .connection import Connection, connect
-from .connection_info import ConnectionInfo
-from .copy import AsyncCopy, Copy
 from .cursor import Cursor
-from .cursor_async import AsyncCursor
-from .dbapi import (
-    BINARY,
-    DATETIME,
-    NUMBER,
-    ROWID,
-    STRING,
-    Binary,
-    Date,
-    DateFromTicks,
-    Time,
-    TimeFromTicks,
-    Timestamp,
-    TimestampFromTicks,
-)
 from .errors import (
     DatabaseError,
     DataError,
@@ -43,21 +24,38 @@ from .errors import (
 )
 from .isolation import IsolationLevel
 from .notify import Notify
-from .pipeline import AsyncPipeline, Pipeline
 from .postgres import adapters
-from .raw_cursor import AsyncRawCursor, AsyncRawServerCursor, RawCursor, RawServerCursor
-from .server_cursor import AsyncServerCursor, ServerCursor
-from .transaction import AsyncTransaction, Rollback, Transaction
 from .version import __version__
-from .xid import Xid
 
 if TYPE_CHECKING:
+    from . import sql as sql
     from .base_query_function import FullResults
+    from .client_cursor import AsyncClientCursor, ClientCursor
     from .connection_async import AsyncConnection
+    from .connection_info import ConnectionInfo
+    from .copy import AsyncCopy, Copy
+    from .cursor_async import AsyncCursor
+    from .dbapi import (
+        BINARY,
+        DATETIME,
+        NUMBER,
+        ROWID,
+        STRING,
+        Binary,
+        Date,
+        DateFromTicks,
+        Time,
+        TimeFromTicks,
+        Timestamp,
+        TimestampFromTicks,
+    )
+    from .pipeline import AsyncPipeline, Pipeline
     from .query_function import QueryFunction, neon
     from .query_function_async import AsyncQueryFunction, async_neon
-
-T = TypeVar("T")
+    from .raw_cursor import AsyncRawCursor, AsyncRawServerCursor, RawCursor, RawServerCursor
+    from .server_cursor import AsyncServerCursor, ServerCursor
+    from .transaction import AsyncTransaction, Rollback, Transaction
+    from .xid import Xid
 
 #: PEP 249: the version of the API.
 apilevel = "2.0"
@@ -82,36 +80,49 @@ def install_as_psycopg() -> None:
     install()
 
 
-#: What is imported when it is first asked for, since not everybody needs it, by the module that it is in.
+#: What is imported when it is first asked for (PEP 562), by the module that it is in. Imported at once is what a
+#: blocking connection needs to run a statement and fetch, whatever the transport; a call that needs more imports it.
 _LATER = {
-    "AsyncConnection": "connection_async",
-    "AsyncQueryFunction": "query_function_async",
-    "FullResults": "base_query_function",
-    "QueryFunction": "query_function",
-    "async_neon": "query_function_async",
-    "neon": "query_function",
+    name: module
+    for module, names in {
+        "base_query_function": ["FullResults"],
+        "client_cursor": ["AsyncClientCursor", "ClientCursor"],
+        "connection_async": ["AsyncConnection"],
+        "connection_info": ["ConnectionInfo"],
+        "copy": ["AsyncCopy", "Copy"],
+        "cursor_async": ["AsyncCursor"],
+        "dbapi": [
+            *["BINARY", "DATETIME", "NUMBER", "ROWID", "STRING"],
+            *["Binary", "Date", "DateFromTicks", "Time", "TimeFromTicks", "Timestamp", "TimestampFromTicks"],
+        ],
+        "pipeline": ["AsyncPipeline", "Pipeline"],
+        "query_function": ["QueryFunction", "neon"],
+        "query_function_async": ["AsyncQueryFunction", "async_neon"],
+        "raw_cursor": ["AsyncRawCursor", "AsyncRawServerCursor", "RawCursor", "RawServerCursor"],
+        "server_cursor": ["AsyncServerCursor", "ServerCursor"],
+        "transaction": ["AsyncTransaction", "Rollback", "Transaction"],
+        "xid": ["Xid"],
+    }.items()
+    for name in names
 }
 #: The modules that are attributes here before anybody has imported them, as they are in psycopg.
 _MODULES = frozenset(
-    ["abc", "adapt", "conninfo", "copy", "errors", "postgres", "pq", "rows", "sql", "types", "client_cursor"]
+    ["abc", "adapt", "client_cursor", "conninfo", "copy", "errors", "postgres", "pq", "rows", "sql", "types"]
 )
-
-
-def _public(value: T) -> T:
-    """The same; a class says that it is of this module, which is where users find it."""
-    if isinstance(value, type):
-        value.__module__ = __name__
-    return value
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        value = _public(getattr(import_module(f".{_LATER[name]}", __name__), name))
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
         globals()[name] = value
         return value
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_MODULES})
 
 
 __all__ = [
@@ -177,7 +188,3 @@ __all__ = [
     "paramstyle",
     "threadsafety",
 ]
-
-for _name in __all__:
-    if _name in globals():
-        _public(globals()[_name])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import errors as e
 from . import pq
 from .formats import PyFormat
+from .record import Record
 from .typeinfo import TypesRegistry
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _Key = TypeVar("_Key")
 _Class = TypeVar("_Class")
 
 
-class AdapterReference(NamedTuple):
+class AdapterReference(Record):
     """Stands for an adapter class in a map until it is needed, so that its module is not imported in vain."""
 
     format: pq.Format

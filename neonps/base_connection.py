@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
 from . import errors as e
 from .abc import AdaptContext, Params, Query
 from .adapters_map import AdaptersMap
-from .connection_info import ConnectionInfo
+from .events import WARNING, logger
 from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
 from .isolation import IsolationLevel, TransactionCharacteristics
@@ -25,13 +24,12 @@ from .rows import BaseRowFactory, Row
 from .two_phase import TwoPhaseCommit
 
 if TYPE_CHECKING:
+    from .connection_info import ConnectionInfo
     from .diagnostic import Diagnostic
     from .net.aio import AsyncRunner
     from .net.blocking import BlockingRunner
     from .pipeline import BasePipeline
     from .transaction import BaseTransaction
-
-logger = logging.getLogger("neonps")
 
 
 NoticeHandler = Callable[["Diagnostic"], None]
@@ -46,6 +44,8 @@ P = TypeVar("P", bound="BasePipeline")
 class BaseConnection(TwoPhaseCommit, Generic[Row]):
     """See `neonps.Connection`."""
 
+    __module__ = "neonps"
+
     # PEP 249, "Optional DB API Extensions": the exceptions as attributes of the connection.
     Warning = e.Warning
     Error = e.Error
@@ -59,7 +59,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     NotSupportedError = e.NotSupportedError
 
     cursor_factory: type[Any]
-    server_cursor_factory: type[Any]
+    server_cursor_factory: Any
+    _server_cursor_factory: Any = None  # the one that was set
     #: The pool that has made the connection, while it is handed out. psycopg_pool keeps it here.
     _pool: Any
 
@@ -100,7 +101,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         self._runner.close()  # which another thread or task may have left to whoever was in a call
         # A session was left to the garbage collector, with its transaction; a pool may do that.
         if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
-            transport.log(logging.WARNING, "left open")
+            transport.log(WARNING, "left open")
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",
                 ResourceWarning,
@@ -135,6 +136,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     @property
     def info(self) -> ConnectionInfo:
         """What is known of the connection."""
+        from .connection_info import ConnectionInfo
+
         return ConnectionInfo(self._transport, self._runner, self)
 
     @property
@@ -315,7 +318,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         try:
             yield from self._rollback_flow()
         except e.Error as error:
-            logger.warning("error ignored in rollback on %s: %s", self, error)
+            logger().warning("error ignored in rollback on %s: %s", self, error)
 
     # Batches
 

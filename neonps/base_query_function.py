@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, Union
 
 from . import errors as e
@@ -46,6 +46,8 @@ class FullResults(Generic[Row]):
         command: the first word of the command tag, such as "SELECT"; "" for an empty statement.
         fields: the columns; none if the statement returns no rows.
     """
+
+    __module__ = "neonps"
 
     rows: list[Row]
     row_count: int | None
@@ -212,7 +214,7 @@ class BaseQueryFunction(Generic[R]):
         changes: dict[str, Any] = {keyword: _checked(keyword, value) for keyword, value in values.items()}
         if timeout is not None:
             changes["timeout"] = timeout if timeout > 0 else None
-        settings = replace(self._settings, **changes) if changes else self._settings
+        settings = self._settings._replace(**changes) if changes else self._settings
         kept = self._kept_here()
         while (last := _pop(kept)) is not None:
             # By the clock on the wall: the other does not go on while a function is frozen between two calls.

@@ -13,6 +13,8 @@ class Capabilities:
     whether the feature is there; with `check` it raises `NotSupportedError` if it is not, and says why.
     """
 
+    __module__ = "neonps"
+
     def has_full_protocol_version(self, check: bool = False) -> bool:
         """Whether `ConnectionInfo.full_protocol_version` tells the version of the wire protocol: yes."""
         return True

@@ -42,6 +42,10 @@ class ClientCursorMixin(BaseCursor[Row]):
 class ClientCursor(ClientCursorMixin[Row], Cursor[Row]):
     """A `Cursor` that writes parameters into the statement; for `cursor_factory`."""
 
+    __module__ = "neonps"
+
 
 class AsyncClientCursor(ClientCursorMixin[Row], AsyncCursor[Row]):
     """An `AsyncCursor` that writes parameters into the statement; for `cursor_factory`."""
+
+    __module__ = "neonps"

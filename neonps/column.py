@@ -17,6 +17,8 @@ class Column(Sequence[Any]):
         types: where the name of its type is looked up.
     """
 
+    __module__ = "neonps"
+
     __slots__ = ("_field", "_info")
 
     def __init__(self, field: FieldDescription, types: TypesRegistry) -> None:

@@ -18,15 +18,15 @@ from .lock import ConnectionLock
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
-from .pipeline import Pipeline
 from .rows import BaseRowFactory, Row, tuple_row
-from .server_cursor import ServerCursor
 from .settings import resolve
-from .transaction import Transaction
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .pipeline import Pipeline
+    from .server_cursor import ServerCursor
+    from .transaction import Transaction
     from .xid import Xid
 
 T = TypeVar("T")
@@ -48,15 +48,15 @@ class Connection(BaseConnection[Row]):
         lock: is held while a call is under way.
     """
 
+    __module__ = "neonps"
+
     _runner: BlockingRunner
     cursor_factory: type[Cursor[Any]]
-    server_cursor_factory: type[ServerCursor[Any]]
 
     def __init__(self, transport: Transport, runner: BlockingRunner, row_factory: BaseRowFactory[Row]) -> None:
         super().__init__(transport, runner, row_factory)
         self.lock = ConnectionLock()
         self.cursor_factory = Cursor
-        self.server_cursor_factory = ServerCursor
 
     @classmethod
     def connect(
@@ -158,6 +158,17 @@ class Connection(BaseConnection[Row]):
 
     # Cursors
 
+    @property
+    def server_cursor_factory(self) -> type[ServerCursor[Any]]:
+        """The class of its cursors that have a name."""
+        from .server_cursor import ServerCursor
+
+        return self._server_cursor_factory or ServerCursor
+
+    @server_cursor_factory.setter
+    def server_cursor_factory(self, cls: type[ServerCursor[Any]]) -> None:
+        self._server_cursor_factory = cls
+
     @overload
     def cursor(self, *, binary: bool = False) -> Cursor[Row]: ...
     @overload
@@ -213,6 +224,8 @@ class Connection(BaseConnection[Row]):
         everything up to the next of these points fails. Over HTTP the statements are collected and run at the end, as
         one transaction; their results come then, or with `commit()` unless the connection is in autocommit mode.
         """
+        from .pipeline import Pipeline
+
         return self._same_pipeline(Pipeline)
 
     def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> Iterator[Notify]:
@@ -307,6 +320,8 @@ class Connection(BaseConnection[Row]):
             savepoint_name: a name for the savepoint.
             force_rollback: roll back at the end in any case, for tests.
         """
+        from .transaction import Transaction
+
         return Transaction(self, savepoint_name, force_rollback)
 
     def set_autocommit(self, value: bool) -> None:

@@ -20,15 +20,15 @@ from .net.aio import AsyncRunner
 from .net.blocking import BlockingRunner
 from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
-from .pipeline import AsyncPipeline
 from .rows import BaseRowFactory, Row, tuple_row
-from .server_cursor import AsyncServerCursor
 from .settings import resolve
-from .transaction import AsyncTransaction
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .pipeline import AsyncPipeline
+    from .server_cursor import AsyncServerCursor
+    from .transaction import AsyncTransaction
     from .xid import Xid
 
 T = TypeVar("T")
@@ -51,15 +51,15 @@ class AsyncConnection(BaseConnection[Row]):
         lock: is held while a call is under way.
     """
 
+    __module__ = "neonps"
+
     _runner: AsyncRunner
     cursor_factory: type[AsyncCursor[Any]]
-    server_cursor_factory: type[AsyncServerCursor[Any]]
 
     def __init__(self, transport: Transport, runner: AsyncRunner, row_factory: BaseRowFactory[Row]) -> None:
         super().__init__(transport, runner, row_factory)
         self.lock = AsyncConnectionLock()
         self.cursor_factory = AsyncCursor
-        self.server_cursor_factory = AsyncServerCursor
 
     @classmethod
     async def connect(
@@ -143,6 +143,17 @@ class AsyncConnection(BaseConnection[Row]):
 
     # Cursors
 
+    @property
+    def server_cursor_factory(self) -> type[AsyncServerCursor[Any]]:
+        """The class of its cursors that have a name."""
+        from .server_cursor import AsyncServerCursor
+
+        return self._server_cursor_factory or AsyncServerCursor
+
+    @server_cursor_factory.setter
+    def server_cursor_factory(self, cls: type[AsyncServerCursor[Any]]) -> None:
+        self._server_cursor_factory = cls
+
     @overload
     def cursor(self, *, binary: bool = False) -> AsyncCursor[Row]: ...
     @overload
@@ -182,6 +193,8 @@ class AsyncConnection(BaseConnection[Row]):
 
     def pipeline(self) -> AsyncPipeline:
         """As `Connection.pipeline()`, for `async with`."""
+        from .pipeline import AsyncPipeline
+
         return self._same_pipeline(AsyncPipeline)
 
     async def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> AsyncIterator[Notify]:
@@ -230,6 +243,8 @@ class AsyncConnection(BaseConnection[Row]):
 
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> AsyncTransaction:
         """As `Connection.transaction()`, for `async with`."""
+        from .transaction import AsyncTransaction
+
         return AsyncTransaction(self, savepoint_name, force_rollback)
 
     async def set_autocommit(self, value: bool) -> None:

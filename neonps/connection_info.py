@@ -23,6 +23,8 @@ class ConnectionInfo:
     be open and is not, `OperationalError` is raised.
     """
 
+    __module__ = "neonps"
+
     def __init__(
         self, transport: Transport, runner: BlockingRunner | AsyncRunner | None, connection: object = None
     ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import errors as e
+from .pattern import pattern
 from .percent import decode
 
 __all__ = ["conninfo_to_dict", "make_conninfo", "timeout_from_conninfo"]
@@ -92,7 +93,7 @@ DEFAULT_CONNECT_TIMEOUT = 130
 _URL_PREFIXES = ("postgresql://", "postgres://")
 _SPACE = " \t\n\v\f\r"
 
-_pair = re.compile(
+_pair = pattern(
     rf"""
     [{_SPACE}]*
     (?P<keyword>[^={_SPACE}]*) [{_SPACE}]*
@@ -103,11 +104,11 @@ _pair = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_escape = re.compile(r"\\(.?)", re.DOTALL)
+_escape = pattern(r"\\(.?)", re.DOTALL)
 #: Whether a text could be a keyword, rather than the beginning of a URL of another kind, with the password in it.
-_word = re.compile(r"\w+").fullmatch
+_word = pattern(r"\w+")
 
-_url = re.compile(
+_url = pattern(
     r"""
     (?: (?P<user>[^:@/]*) (?: : (?P<password>[^@/]*))? @)?
     (?P<hosts>[^/?]*)
@@ -180,8 +181,12 @@ def timeout_from_conninfo(params: Mapping[str, Any]) -> int:
     return max(seconds, 2) if seconds > 0 else DEFAULT_CONNECT_TIMEOUT
 
 
-#: Whether a text cannot be encoded. To try would leave it, with the password, in the context of the exception.
-has_surrogates = re.compile("[\ud800-\udfff]").search
+_surrogate = pattern("[\ud800-\udfff]")
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether a text cannot be encoded. To try would leave it, with the password, in the context of the exception."""
+    return not text.isascii() and _surrogate.search(text) is not None
 
 
 def check_keyword(keyword: str) -> None:
@@ -222,7 +227,7 @@ def _parse_pairs(text: str) -> dict[str, str]:
             raise e.ProgrammingError("unterminated quoted string in connection info string")
         value = match["quoted"] if match["plain"] is None else match["plain"]
         if not _add(params, keyword, _escape.sub(r"\1", value)):
-            may_tell = not after_secret and _word(keyword)
+            may_tell = not after_secret and _word.fullmatch(keyword)
             where = f'"{keyword}"' if may_tell else f"at character {match.end('keyword')}"
             raise e.ProgrammingError(f"invalid connection option {where}")
         after_secret = keyword in SECRET_KEYWORDS

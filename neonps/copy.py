@@ -333,6 +333,8 @@ class Copy(BaseCopy):
         writer: what to give the data to instead of the server.
     """
 
+    __module__ = "neonps"
+
     _cursor: Cursor[Any]
 
     def __init__(
@@ -432,6 +434,8 @@ class Copy(BaseCopy):
 
 class AsyncCopy(BaseCopy):
     """A COPY that is under way on asyncio; made by `AsyncCursor.copy()`. The twin of `Copy`."""
+
+    __module__ = "neonps"
 
     _cursor: AsyncCursor[Any]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
-from .copy import Copy, Writer
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .copy import Copy, Writer
 
 _Self = TypeVar("_Self", bound="Cursor[Any]")
 
@@ -24,6 +24,8 @@ class Cursor(BaseCursor[Row]):
         connection: the connection to run them on.
         row_factory: what makes rows; that of the connection by default. See `neonps.rows`.
     """
+
+    __module__ = "neonps"
 
     _connection: Connection[Any]
 
@@ -135,6 +137,8 @@ class Cursor(BaseCursor[Row]):
             NotSupportedError: over HTTP, which has no session, or in a pipeline.
             ProgrammingError: statement and parameters do not fit together.
         """
+        from .copy import Copy
+
         return Copy(self, self._copy_statement(statement, params), writer=writer)
 
     def _await_results(self) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
-from .copy import AsyncCopy, AsyncWriter
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
     from .connection_async import AsyncConnection
+    from .copy import AsyncCopy, AsyncWriter
 
 _Self = TypeVar("_Self", bound="AsyncCursor[Any]")
 
@@ -24,6 +24,8 @@ class AsyncCursor(BaseCursor[Row]):
         connection: the connection to run them on.
         row_factory: what makes rows; that of the connection by default. See `neonps.rows`.
     """
+
+    __module__ = "neonps"
 
     _connection: AsyncConnection[Any]
 
@@ -87,6 +89,8 @@ class AsyncCursor(BaseCursor[Row]):
 
     def copy(self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None) -> AsyncCopy:
         """As `Cursor.copy()`, for `async with`."""
+        from .copy import AsyncCopy
+
         return AsyncCopy(self, self._copy_statement(statement, params), writer=writer)
 
     async def _await_results(self) -> None:

@@ -45,6 +45,8 @@ class Binary:
         obj: the data; the attribute `obj` has it.
     """
 
+    __module__ = "neonps"
+
     def __init__(self, obj: Any) -> None:
         self.obj: Any = obj.obj if isinstance(obj, Binary) else obj
 

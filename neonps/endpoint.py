@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from . import errors as e
+from .pattern import pattern
+from .record import Record, shown
 
 _SCHEMES = {"http": False, "https": True, "ws": False, "wss": True}
 
-_scheme = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
-_after_scheme = re.compile(
+_scheme = pattern("([A-Za-z][A-Za-z0-9+.-]*)://")
+_after_scheme = pattern(
     r"""
     (?P<userinfo>[^/?]*@)?
     (?: \[(?P<ipv6>[0-9A-Fa-f:.]+)\] | (?P<host>[^:/?]+))
@@ -20,12 +21,11 @@ _after_scheme = re.compile(
     """,
     re.VERBOSE,
 )
-_ipv6 = re.compile(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
-_loopback = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
+_ipv6 = pattern(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
+_loopback = pattern(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Record):
     """Where a service is that speaks HTTP or WebSocket.
 
     Args:
@@ -39,8 +39,11 @@ class Endpoint:
     secure: bool
     host: str
     port: int
-    target: str = field(repr=False)
+    target: str
     websocket: bool = False
+
+    def __repr__(self) -> str:
+        return shown(self, "target")
 
     @classmethod
     def parse(cls, url: str, keyword: str, *, websocket: bool = False, secure: bool | None = None) -> Endpoint:

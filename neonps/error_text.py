@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+
+from .pattern import pattern
 
 #: How much of a line of the query is shown, and how much of it at least after the place of the error
 #: (in columns of a terminal).
@@ -13,7 +14,7 @@ _SHOWN_AFTER = 10
 #: The lines that follow the message, by field code, in libpq's order.
 _LABELS = (("D", "DETAIL"), ("H", "HINT"), ("q", "QUERY"), ("W", "CONTEXT"))
 
-_line_ends = re.compile(r"\r\n|\r|\n")
+_line_ends = pattern(r"\r\n|\r|\n")
 
 
 def error_text(fields: Mapping[str, str], query: str | None = None) -> str:

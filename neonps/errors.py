@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class Warning(Exception):
     """Something important to know that is not an error (PEP 249)."""
 
+    __module__ = "neonps"
+
 
 class Error(Exception):
     """Whatever goes wrong in this driver or in the database (PEP 249).
@@ -46,6 +48,8 @@ class Error(Exception):
     Attributes:
         sqlstate: what the server gave, or what the class stands for, or None.
     """
+
+    __module__ = "neonps"
 
     sqlstate: str | None = None
 
@@ -80,33 +84,49 @@ class Error(Exception):
 class InterfaceError(Error):
     """The driver, not the database, was used in a way that it cannot follow (PEP 249)."""
 
+    __module__ = "neonps"
+
 
 class DatabaseError(Error):
     """Whatever goes wrong in the database (PEP 249)."""
+
+    __module__ = "neonps"
 
 
 class DataError(DatabaseError):
     """A value is out of its range or of the wrong form (PEP 249)."""
 
+    __module__ = "neonps"
+
 
 class OperationalError(DatabaseError):
     """Something outside of the program's control: a lost connection, a server without resources (PEP 249)."""
+
+    __module__ = "neonps"
 
 
 class IntegrityError(DatabaseError):
     """The data would no longer fit together: a constraint is violated (PEP 249)."""
 
+    __module__ = "neonps"
+
 
 class InternalError(DatabaseError):
     """The database is in a state that does not allow it, or is in trouble itself (PEP 249)."""
+
+    __module__ = "neonps"
 
 
 class ProgrammingError(DatabaseError):
     """A mistake in the program: wrong SQL, a missing table, wrong arguments (PEP 249)."""
 
+    __module__ = "neonps"
+
 
 class NotSupportedError(DatabaseError):
     """The server, or the transport, cannot do it (PEP 249)."""
+
+    __module__ = "neonps"
 
 
 class ConnectionTimeout(OperationalError):

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from re import Match, Pattern
-from re import compile as re_compile
 from typing import TYPE_CHECKING, Any
 
+from .pattern import pattern
+
 if TYPE_CHECKING:
+    from re import Match, Pattern
+
     from .abc import Buffer
     from .connection import BaseConnection
 
-_SPECIAL = re_compile(rb"(['\\])")
+_SPECIAL = pattern(rb"(['\\])")
 
 # In these encodings the second byte of a character can be that of a backslash, which must then be left alone
 # (PostgreSQL docs 23.3.1: none of them can be a server's encoding, because of it). What can be a second byte
 # begins at 0x30: a quote is one even where the character before it is incomplete.
-_TWO_BYTES = re_compile(rb"[\x80-\xff][\x30-\xff]|(['\\])")
-_SHIFT_JIS = re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\])")
+_TWO_BYTES = pattern(rb"[\x80-\xff][\x30-\xff]|(['\\])")
+_SHIFT_JIS = pattern(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\])")
 # Here a character of two bytes becomes a backslash in the server (and that byte, for Python, is a yen sign).
-_SHIFT_JIS_2004 = re_compile(rb"(?!\x81\x5f)[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\]|\x81\x5f)")
+_SHIFT_JIS_2004 = pattern(rb"(?!\x81\x5f)[\x81-\x9f\xe0-\xff][\x30-\xff]|(['\\]|\x81\x5f)")
 _SPECIAL_IN = {
     "BIG5": _TWO_BYTES,
     "GB18030": _TWO_BYTES,
@@ -88,14 +90,14 @@ class Shield:
 
 #: Where the characters begin that stand for those of one byte, and of two.
 _COVERS = {1: 0x8000, 2: 0x10000}
-_COVERED = re_compile(rb"[\xe0-\xf7][\x80-\xbf]+")
+_COVERED = pattern(rb"[\xe0-\xf7][\x80-\xbf]+")
 
 _SHIELDS = {
     **dict.fromkeys(
-        ["BIG5", "GB18030", "GBK", "JOHAB", "UHC"], Shield(re_compile(rb"[\x80-\xff][\x30-\xff]|[\x80-\xff]"))
+        ["BIG5", "GB18030", "GBK", "JOHAB", "UHC"], Shield(pattern(rb"[\x80-\xff][\x30-\xff]|[\x80-\xff]"))
     ),
-    "SJIS": Shield(re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]")),
-    "SHIFT_JIS_2004": Shield(re_compile(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]"), b"\x81\x5f"),
+    "SJIS": Shield(pattern(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]")),
+    "SHIFT_JIS_2004": Shield(pattern(rb"[\x81-\x9f\xe0-\xff][\x30-\xff]|[\x80-\xff]"), b"\x81\x5f"),
 }
 
 

@@ -6,15 +6,37 @@ may quote one. Nor does a password or a token.
 
 from __future__ import annotations
 
-import logging
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from .settings import Settings
 
-#: Silent unless the program configures logging: whoever makes the call gets an exception for all that is wrong.
-logger = logging.getLogger("neonps.connection")
-logger.addHandler(logging.NullHandler())
+#: The levels of `logging`. It takes long to import, and is left to programs that configure it.
+DEBUG, INFO, WARNING = 10, 20, 30
+
+_logger: Logger | None = None
+
+
+def logger() -> Logger:
+    """The logger for what goes wrong beside a call, and so cannot be raised; seldom needed."""
+    from logging import getLogger
+
+    return getLogger("neonps")
+
+
+def _connection_logger() -> Logger | None:
+    """The logger for the events of connections; None while nobody can have configured it."""
+    global _logger
+    logging = sys.modules.get("logging")
+    # While `logging` is being imported, by another thread, it has no names yet.
+    if _logger is None and logging is not None and hasattr(logging, "NullHandler"):
+        _logger = logging.getLogger("neonps.connection")
+        # Silent unless the program says otherwise: whoever makes the call gets an exception for all that is wrong.
+        _logger.addHandler(logging.NullHandler())
+    return _logger
 
 
 def log(level: int, event: str, settings: Settings, **fields: str | float | None) -> None:
@@ -23,12 +45,13 @@ def log(level: int, event: str, settings: Settings, **fields: str | float | None
     Where the connection leads and the fields are attributes of the record, named `neonps_…`.
 
     Args:
-        level: a level of `logging`.
+        level: DEBUG, INFO or WARNING.
         event: what has happened; one of those in docs/howto/observability.md.
         settings: of the connection.
         **fields: what else is known. None stands for what is not.
     """
-    if not logger.isEnabledFor(level):
+    logger = _connection_logger()
+    if logger is None or not logger.isEnabledFor(level):
         return
     told = {name: " ".join(v.split()) if isinstance(v, str) else v for name, v in fields.items() if v is not None}
     endpoint = settings.fetch_url or settings.websocket_url

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from . import errors as e
 from .endpoint import check_host, is_loopback
 from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
+from .pattern import pattern
+from .record import Record, shown
 
 DEFAULT_PORT = 5432
 DEFAULT_HOST = "localhost"
@@ -37,11 +37,10 @@ _ALPN = ("postgresql",)
 #: Where a Postgres that nobody has configured puts its Unix socket: as packaged for Linux, and from the source.
 SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 
-_numeric = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?").fullmatch
+_numeric = pattern(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?")
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(Record):
     """One of the hosts that a session can be opened on.
 
     Attributes:
@@ -57,8 +56,11 @@ class Host:
     hostaddr: str | None
     port: int
     tls: TLS | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     passfile: str | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "password")
 
 
 def is_socket(host: str) -> bool:
@@ -105,7 +107,7 @@ def _host(
     if not 0 < number < 65536:
         # The value is not shown: an unencoded / in the password of a URL makes its beginning the port.
         raise InvalidOption("invalid port number: it should be an integer from 1 to 65535")
-    if address and not _numeric(address):
+    if address and not _numeric.fullmatch(address):
         raise InvalidOption("hostaddr: this is not an address in numbers; give a name as host")
     name = name or address or DEFAULT_HOST
     if is_socket(name) and not address:
@@ -117,7 +119,7 @@ def _host(
     near = is_loopback(address or name)
     if sslmode == "disable" or (near and not direct_tls and sslmode in (None, *WEAK_SSL_MODES)):
         return Host(name, address or None, number)
-    tls = replace(tls_for(options, name, _ALPN, own_files), alpn_required=direct_tls)
+    tls = tls_for(options, name, _ALPN, own_files)._replace(alpn_required=direct_tls)
     return Host(name, address or None, number, tls)
 
 
@@ -145,7 +147,7 @@ def with_passwords(
     """The same hosts with their passwords: that of the keywords, otherwise those of a password file."""
     password = options.text("password")
     if password is not None:
-        return tuple(replace(host, password=password) for host in hosts)
+        return tuple(host._replace(password=password) for host in hosts)
     path = options.text("passfile") or default_passfile(environ)
     entries = read_passfile(path) if path else []
     if not entries:
@@ -155,7 +157,7 @@ def with_passwords(
         # As in libpq: the directories that a socket is in by default are "localhost" in the file.
         name = DEFAULT_HOST if host.host in SOCKET_DIRECTORIES else host.host
         password = find_password(entries, name, host.port, dbname, user)
-        found.append(replace(host, password=password, passfile=path) if password else host)
+        found.append(host._replace(password=password, passfile=path) if password else host)
     return tuple(found)
 
 

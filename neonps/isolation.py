@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+
+from .record import Record
 
 
 class IsolationLevel(IntEnum):
     """The isolation level of a transaction (PostgreSQL docs 13.2)."""
+
+    __module__ = "neonps"
 
     READ_UNCOMMITTED = 1
     READ_COMMITTED = 2
@@ -25,7 +28,7 @@ class IsolationLevel(IntEnum):
         return self.name.title().replace("_", "")
 
 
-class TransactionCharacteristics(NamedTuple):
+class TransactionCharacteristics(Record):
     """What BEGIN can say of a transaction; None leaves it to the server's defaults."""
 
     isolation_level: IsolationLevel | None = None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-logger = logging.getLogger("neonps")
+from .events import logger
 
 T = TypeVar("T")
 
@@ -21,6 +20,8 @@ class Notify(NamedTuple):
     #: The process ID of the session that has sent it.
     pid: int
 
+
+Notify.__module__ = "neonps"
 
 NotifyHandler = Callable[[Notify], None]
 
@@ -69,7 +70,7 @@ def call_each(handlers: Sequence[Callable[[T], None]], argument: T) -> None:
         try:
             handler(argument)
         except Exception:
-            logger.exception("error in the handler %r", handler)
+            logger().exception("error in the handler %r", handler)
 
 
 class NotifyWait:

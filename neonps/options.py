@@ -10,6 +10,7 @@ from typing import Any
 
 from . import errors as e
 from .conninfo import KEYWORDS, check_keyword, conninfo_to_dict, has_surrogates
+from .pattern import pattern
 
 Value = str | Callable[..., str]
 
@@ -17,7 +18,7 @@ Value = str | Callable[..., str]
 _CALLABLE = frozenset({"auth_token", "fetch_endpoint", "ws_proxy"})
 
 #: What libpq takes for an integer; more digits than these are out of its range.
-_integer = re.compile(r"[ \t\n\v\f\r]*[+-]?0*[0-9]{1,9}[ \t\n\v\f\r]*", re.ASCII).fullmatch
+_integer = pattern(r"[ \t\n\v\f\r]*[+-]?0*[0-9]{1,9}[ \t\n\v\f\r]*", re.ASCII)
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "on", "yes"), True),
@@ -95,7 +96,7 @@ class Options:
         value = self.text(keyword)
         if value is None:
             return None
-        if not _integer(value):
+        if not _integer.fullmatch(value):
             raise InvalidOption(f'invalid integer value "{value}" for connection option "{keyword}"')
         return int(value)
 

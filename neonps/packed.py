@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from .record import Record
 
 
-class Packed(NamedTuple):
+class Packed(Record):
     """How a binary value of a fixed size is unpacked.
 
     A loader class that has one as its attribute `packed` promises that this comes to the same as its `load()`.

@@ -6,13 +6,15 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
 
-_field = re.compile(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
-_escape = re.compile(r"\\(.)", re.DOTALL)
+from .pattern import pattern
+from .record import Record
+
+_field = pattern(r"((?:[^\\:]|\\.|\\\Z)*)(?::|\Z)", re.DOTALL)
+_escape = pattern(r"\\(.)", re.DOTALL)
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """A line of the file. A field that is None, `*` in the file, matches everything."""
 
     host: str | None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
+
+from .pattern import pattern
+
+if TYPE_CHECKING:
+    from re import Match
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_triplet = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_triplet = pattern(rb"%([0-9A-Fa-f]{2})?")
 
 
 def encode(text: str, safe: str = "") -> str:
@@ -24,7 +29,7 @@ def decode(text: str) -> str:
     if "%" not in text:
         return text
 
-    def byte(match: re.Match[bytes]) -> bytes:
+    def byte(match: Match[bytes]) -> bytes:
         if match[1] is None:
             raise ValueError("a % is not followed by two hexadecimal digits")
         return bytes.fromhex(match[1].decode())

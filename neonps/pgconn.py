@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import errors as e
-from .connection_info import ConnectionInfo
 from .escaping import quote_identifier, quote_literal
 from .flows.transport import Transport
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
 
 if TYPE_CHECKING:
+    from .connection_info import ConnectionInfo
     from .net.aio import AsyncRunner
     from .net.blocking import BlockingRunner
     from .protocol.result import Result
@@ -48,6 +48,8 @@ class PGconn:
 
     @property
     def _info(self) -> ConnectionInfo:
+        from .connection_info import ConnectionInfo
+
         return ConnectionInfo(self._transport, self._runner)
 
     def __repr__(self) -> str:

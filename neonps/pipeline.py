@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
+from .events import logger
 from .flows.requests import Flow
 from .pq import PipelineStatus
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .base_connection import BaseConnection
     from .connection import Connection
     from .connection_async import AsyncConnection
-
-logger = logging.getLogger("neonps")
 
 
 class BasePipeline:
@@ -55,7 +53,7 @@ class BasePipeline:
         except e.Error as error:
             if exc is None:
                 raise
-            logger.warning("error ignored terminating %r: %s", self, error)
+            logger().warning("error ignored terminating %r: %s", self, error)
         finally:
             if transport.pipeline_status is PipelineStatus.OFF:
                 self._connection._pipeline = None
@@ -63,6 +61,8 @@ class BasePipeline:
 
 class Pipeline(BasePipeline):
     """Pipeline mode of a `Connection`; made by `Connection.pipeline()`."""
+
+    __module__ = "neonps"
 
     _connection: Connection[Any]
 
@@ -88,6 +88,8 @@ class Pipeline(BasePipeline):
 
 class AsyncPipeline(BasePipeline):
     """Pipeline mode of an `AsyncConnection`; the twin of `Pipeline`."""
+
+    __module__ = "neonps"
 
     _connection: AsyncConnection[Any]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum, IntFlag
 from typing import Any
+
+from .pattern import pattern
 
 __all__ = [
     "ConnStatus",
@@ -45,7 +46,7 @@ def version_pretty(version: int) -> str:
     return f"{major}.{rest // 100}.{rest % 100}"
 
 
-_severity = re.compile(r"[A-Z]+:\s+").match
+_severity = pattern(r"[A-Z]+:\s+")
 
 
 def error_message(obj: Any, encoding: str = "utf8") -> str:
@@ -63,7 +64,7 @@ def error_message(obj: Any, encoding: str = "utf8") -> str:
     """
     message = obj.error_message
     text = message.decode(encoding or "utf8", "replace") if isinstance(message, bytes) else str(message)
-    found = _severity(text)
+    found = _severity.match(text)
     return (text[found.end() :] if found else text).strip() or "no error details available"
 
 

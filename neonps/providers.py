@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .percent import encode
+from .record import Record
 
 
-class Provider(NamedTuple):
+class Provider(Record):
     """What there is to know of a provider.
 
     Attributes:

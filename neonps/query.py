@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import errors as e
 from .encodings import text_codec
 from .formats import PyFormat
+from .pattern import pattern
 from .pq import Format
+from .record import Record
 from .template import Parameter, Template, pieces
 from .tokens import parameters
 
 if TYPE_CHECKING:
+    from re import Match
+
     from .abc import Buffer, Params, Query, QueryNoTemplate
     from .transformer import Field, Transformer
     from .typeinfo import TypesRegistry
@@ -30,8 +33,8 @@ _formats = {format.value: format for format in PyFormat}
 
 # A name and a letter, or one character. A % at the end of a line or of the statement is neither, and is
 # left as it is.
-_placeholder = re.compile(r"%(?:\(([^)]+)\)(.)|(.))")
-_start_of_name = re.compile(r"%\(\S*")
+_placeholder = pattern(r"%(?:\(([^)]+)\)(.)|(.))")
+_start_of_name = pattern(r"%\(\S*")
 
 
 class PostgresQuery:
@@ -252,7 +255,7 @@ class RawQuery(PostgresQuery):
         return _NO_PLACEHOLDERS._replace(query=encode_query(text, self._codec))
 
 
-class _Placeholders(NamedTuple):
+class _Placeholders(Record):
     """A statement whose placeholders have been found."""
 
     #: The statement with `$1`, `$2`, … in their place.
@@ -287,7 +290,7 @@ class _Placeholders(NamedTuple):
 _NO_PLACEHOLDERS = _Placeholders(b"", (b"",), (), None, (), None)
 
 
-class _Cast(NamedTuple):
+class _Cast(Record):
     """From where to where a cast is in the typed statement, and the parameter in the other."""
 
     start: int
@@ -405,7 +408,7 @@ def _wrong_count(placeholders: int, passed: int) -> e.ProgrammingError:
     return e.ProgrammingError(f"the query has {placeholders} placeholders but {passed} parameters were passed")
 
 
-def _wrong_placeholder(text: str, match: re.Match[str]) -> e.ProgrammingError:
+def _wrong_placeholder(text: str, match: Match[str]) -> e.ProgrammingError:
     if match[3] == " ":
         return e.ProgrammingError(
             "incomplete placeholder: '%'; if you want to use '%' as an operator you can double it up, i.e. use '%%'"

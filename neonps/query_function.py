@@ -38,6 +38,8 @@ class QueryFunction(BaseQueryFunction[R]):
     opened again when needed; as a context manager it closes them at the end.
     """
 
+    __module__ = "neonps"
+
     @overload
     def __call__(self, query: Query, params: Params | None = None, *, timeout: float | None = None) -> R: ...
     @overload

@@ -39,6 +39,8 @@ class AsyncQueryFunction(BaseQueryFunction[R]):
     are kept alive between calls on the same loop; as an asynchronous context manager it closes them at the end.
     """
 
+    __module__ = "neonps"
+
     def __init__(self, conninfo: str = "", **kwargs: Any) -> None:
         super().__init__(conninfo, **kwargs)
         self._watches: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}

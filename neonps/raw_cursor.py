@@ -19,14 +19,22 @@ class RawCursorMixin(BaseCursor[Row]):
 class RawCursor(RawCursorMixin[Row], Cursor[Row]):
     """A `Cursor` for statements with `$1`, `$2`, …; for `cursor_factory`."""
 
+    __module__ = "neonps"
+
 
 class AsyncRawCursor(RawCursorMixin[Row], AsyncCursor[Row]):
     """An `AsyncCursor` for statements with `$1`, `$2`, …; for `cursor_factory`."""
+
+    __module__ = "neonps"
 
 
 class RawServerCursor(RawCursorMixin[Row], ServerCursor[Row]):
     """A `ServerCursor` for statements with `$1`, `$2`, …; for `server_cursor_factory`."""
 
+    __module__ = "neonps"
+
 
 class AsyncRawServerCursor(RawCursorMixin[Row], AsyncServerCursor[Row]):
     """An `AsyncServerCursor` for statements with `$1`, `$2`, …; for `server_cursor_factory`."""
+
+    __module__ = "neonps"

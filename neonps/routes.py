@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from . import errors as e
 from .endpoint import Endpoint, is_loopback
 from .options import Options, Value
 from .providers import Provider, address, find_provider
+from .record import Record
 
 TRANSPORTS = ("websocket", "http", "tcp")
 
 
-class Route(NamedTuple):
+class Route(Record):
     """The way to a database.
 
     Attributes:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 #: Appends the rows that stand in `data[start:stop]`, as tuples, to a list.
 AppendRows = Callable[[bytes, int, int, "list[tuple[Any, ...]]"], None]
 
-#: Results with more columns than this are seldom, and writing out that many would not be worth it.
-MANY_COLUMNS = 100
-
 # How columns of no fixed size are read: by their loader, or as what most of them are, text in UTF-8.
 _BY_LOADER = Packed("", 0)
 _AS_UTF8 = Packed("", 0, "decode")

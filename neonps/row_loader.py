@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 #: Results with more columns than this are seldom, and writing out that many would not be worth it.
-_MANY = 100
+MANY_COLUMNS = 100
 
 
 def load_rows(
@@ -34,7 +34,7 @@ def load_rows(
     Raises:
         ValueError: a row has not as many values as there are loaders.
     """
-    if not 0 < len(loaders) <= _MANY:
+    if not 0 < len(loaders) <= MANY_COLUMNS:
         return [
             make_row(tuple([None if value is None else load(value) for load, value in zip(loaders, row, strict=True)]))
             for row in rows

@@ -6,13 +6,13 @@ the sequence of values of each row.
 
 from __future__ import annotations
 
-import re
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from . import errors as e
+from .pattern import pattern
 
 if TYPE_CHECKING:
     from .base_cursor import BaseCursor
@@ -29,7 +29,7 @@ TupleRow = tuple[Any, ...]
 DictRow = dict[str, Any]
 
 _NOT_FIRST = tuple("_0123456789")
-_not_ascii_letter = re.compile(r"[^A-Za-z0-9_]")
+_not_ascii_letter = pattern(r"[^A-Za-z0-9_]")
 
 
 class RowMaker(Protocol[Row]):

@@ -209,6 +209,8 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
         withhold: whether it outlives its transaction.
     """
 
+    __module__ = "neonps"
+
     def __init__(
         self,
         connection: Connection[Any],
@@ -279,6 +281,8 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
 
 class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
     """A server-side cursor on asyncio; made by `AsyncConnection.cursor()` with a name. The twin of `ServerCursor`."""
+
+    __module__ = "neonps"
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +26,7 @@ from .hosts import (
 )
 from .options import InvalidOption, Options, from_environment
 from .percent import encode
+from .record import Record, shown
 from .routes import Route, find_route
 from .servicefile import read_service
 
@@ -43,8 +43,7 @@ DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
 HTTP_TIMEOUT = 300.0
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
+class Settings(Record):
     """Where and how to connect. Its `repr()` shows no secret.
 
     Attributes:
@@ -80,7 +79,7 @@ class Settings:
     hostaddr: str | None
     port: int
     user: str
-    password: str | None = field(repr=False)
+    password: str | None
     dbname: str
     fetch_url: Endpoint | None = None
     websocket_url: Endpoint | None = None
@@ -90,20 +89,23 @@ class Settings:
     pipeline_connect: str = "off"
     lazy: bool = False
     require_auth: frozenset[str] = DEFAULT_AUTH
-    auth_token: str | Callable[[], str] | None = field(default=None, repr=False)
+    auth_token: str | Callable[[], str] | None = None
     options: str | None = None
     application_name: str | None = None
     client_encoding: str = "UTF8"
     replication: str | None = None
-    session_settings: Mapping[str, str] = field(default_factory=dict)
+    session_settings: Mapping[str, str] = MappingProxyType({})
     protocol: int = 3 << 16
-    keepalive: KeepAlive = field(default_factory=KeepAlive)
+    keepalive: KeepAlive = KeepAlive()
     direct_tls: bool = False
     channel_binding: str = "prefer"
     target_session_attrs: str = "any"
     load_balance_hosts: bool = False
     passfile: str | None = None
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    given: Mapping[str, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return shown(self, "password", "auth_token", "given")
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""
@@ -111,8 +113,7 @@ class Settings:
         if len(self.hosts) > 1:
             one = {"host": host.host, "hostaddr": host.hostaddr, "port": str(host.port)}
             given.update((keyword, value) for keyword, value in one.items() if keyword in given and value)
-        return replace(
-            self,
+        return self._replace(
             host=host.host,
             hostaddr=host.hostaddr,
             port=host.port,
@@ -195,7 +196,7 @@ def resolve(
     if endpoint is not None:
         _check_endpoint_suffices(hosts, route)
         tls = tls_for(options, endpoint.host, ("http/1.1",)) if endpoint.secure else None
-        hosts = (replace(hosts[0], tls=tls),)
+        hosts = (hosts[0]._replace(tls=tls),)
     elif not ("host" in options or "hostaddr" in options or direct_tls or sslmode not in (None, *WEAK_SSL_MODES)):
         hosts = near_hosts(hosts)
     elif direct_tls and sslmode in WEAK_SSL_MODES:
@@ -353,7 +354,7 @@ def _keepalive(options: Options) -> KeepAlive:
         enabled=options.integer("keepalives") != 0,
         idle=options.integer("keepalives_idle"),
         interval=options.integer("keepalives_interval"),
-        count=options.integer("keepalives_count"),
+        probes=options.integer("keepalives_count"),
         user_timeout=max(0, options.integer("tcp_user_timeout") or 0) or None,
     )
 

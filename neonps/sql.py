@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from string import Formatter
 from typing import TYPE_CHECKING, Any, overload
 
 from .encodings import text_codec
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from .abc import AdaptContext
     from .template import Template
-
-_formatter = Formatter()
 
 
 class Composable(ABC):
@@ -151,10 +148,12 @@ class SQL(Composable):
             IndexError, KeyError: nothing was passed for a field.
             ValueError: the text is no template, or a field asks for a conversion or a format.
         """
+        from string import Formatter
+
         pieces: list[Any] = []
         # The number of the next `{}`; None after a field that has a number.
         next_index: int | None = 0
-        for text, field, format, conversion in _formatter.parse(self._obj):
+        for text, field, format, conversion in Formatter().parse(self._obj):
             if format:
                 raise ValueError("no format specification supported by SQL")
             if conversion:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from .pattern import pattern
+from .record import Record
 
 # The letters of identifiers: those of ASCII, the underscore, and whatever is not ASCII.
 _LETTER = r"[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f]"
 
 # Whatever can hold a `$` that is no parameter is matched first, as a whole. A literal or a comment without an
 # end goes on to the end of the statement: the server will complain of it.
-_token = re.compile(
-    rf"""
+_TOKEN = rf"""
       \$(?P<number>[0-9]+)
     | (?P<comment>/\*)
     | --[^\r\n]*
@@ -21,17 +22,16 @@ _token = re.compile(
     | "[^"]*(?:"|\Z)
     | \$(?P<tag>(?:{_LETTER}(?:{_LETTER}|[0-9])*)?)\$ .*? (?:\$(?P=tag)\$|\Z)
     | (?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_any_token = re.compile(rf"{_token.pattern} | \S", _token.flags)
-_to_first_words = re.compile(
+    """
+_token = pattern(_TOKEN, re.VERBOSE | re.DOTALL)
+_any_token = pattern(rf"{_TOKEN} | \S", re.VERBOSE | re.DOTALL)
+_to_first_words = pattern(
     rf"[ \t\n\r\f\v]+|--[^\r\n]*|(?P<comment>/\*)|(?P<bracket>[(;])|(?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)"
 )
-_comment_border = re.compile(r"/\*|\*/")
+_comment_border = pattern(r"/\*|\*/")
 
 
-class Parameter(NamedTuple):
+class Parameter(Record):
     """A `$n` in a statement: from which to which character, and its number."""
 
     start: int
@@ -39,7 +39,7 @@ class Parameter(NamedTuple):
     number: int
 
 
-class Token(NamedTuple):
+class Token(Record):
     """A piece of SQL: a word, a literal or a quoted identifier as a whole, or one character of something else."""
 
     start: int

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
+from .events import logger
 from .flows.requests import Flow
 
 if TYPE_CHECKING:
     from .base_connection import BaseConnection
     from .connection import Connection
     from .connection_async import AsyncConnection
-
-logger = logging.getLogger("neonps")
 
 
 class Rollback(Exception):
@@ -24,6 +22,8 @@ class Rollback(Exception):
     Args:
         transaction: the block to leave, of several that are nested; the innermost by default.
     """
+
+    __module__ = "neonps"
 
     def __init__(self, transaction: BaseTransaction | None = None) -> None:
         self.transaction = transaction
@@ -101,7 +101,7 @@ class BaseTransaction:
         try:
             yield from self._leave(rollback=True)
         except e.Error as error:
-            logger.warning("error ignored in rollback of %s: %s", self, error)
+            logger().warning("error ignored in rollback of %s: %s", self, error)
         return isinstance(exc, Rollback) and exc.transaction in (self, None)
 
     def _fail(self) -> None:
@@ -123,6 +123,8 @@ class BaseTransaction:
 
 class Transaction(BaseTransaction):
     """A transaction block of a `Connection`; made by `Connection.transaction()`."""
+
+    __module__ = "neonps"
 
     _connection: Connection[Any]
 
@@ -149,6 +151,8 @@ class Transaction(BaseTransaction):
 
 class AsyncTransaction(BaseTransaction):
     """A transaction block of an `AsyncConnection`; the twin of `Transaction`."""
+
+    __module__ = "neonps"
 
     _connection: AsyncConnection[Any]
 

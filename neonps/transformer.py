@@ -11,13 +11,13 @@ from .adapters_map import adapters_of
 from .encodings import client_codec
 from .formats import PyFormat
 from .row_loader import load_rows
-from .wire_rows import WireRows, choose_formats
 
 if TYPE_CHECKING:
     from .abc import AdaptContext, Buffer, Dumper, DumperKey, Loader, LoadFunc
     from .adapters_map import AdaptersMap
     from .connection import BaseConnection
     from .protocol.backend import DataRows
+    from .wire_rows import WireRows
 
 Row = TypeVar("Row", covariant=True)
 
@@ -240,6 +240,8 @@ class Transformer:
         Args:
             columns: what is certain to be the columns of a result.
         """
+        from .wire_rows import choose_formats
+
         return choose_formats(
             [(self.get_loader(column.type_oid, _TEXT), self.get_loader(column.type_oid, _BINARY)) for column in columns]
         )
@@ -273,5 +275,7 @@ class Transformer:
         """
         self._current_loaders()
         if self._wire_rows is None:
+            from .wire_rows import WireRows  # for results with several rows only
+
             self._wire_rows = WireRows([self.get_loader(oid, format) for oid, format in self._columns])
         return self._wire_rows.load(pieces, make_row)

@@ -30,6 +30,8 @@ class Xid:
         database: the name of the database in which it is; likewise.
     """
 
+    __module__ = "neonps"
+
     format_id: int | None
     gtrid: str
     bqual: str | None

@@ -531,9 +531,9 @@ class TestValues:
 
     def test_keepalive(self) -> None:
         found = settle(keepalives=0, keepalives_idle=1, keepalives_interval="2", keepalives_count=3, tcp_user_timeout=4)
-        assert found.keepalive == KeepAlive(enabled=False, idle=1, interval=2, count=3, user_timeout=4)
+        assert found.keepalive == KeepAlive(enabled=False, idle=1, interval=2, probes=3, user_timeout=4)
         assert settle().keepalive == KeepAlive()
-        assert settle(keepalives_count=" +2 ", tcp_user_timeout="-5").keepalive == KeepAlive(count=2)
+        assert settle(keepalives_count=" +2 ", tcp_user_timeout="-5").keepalive == KeepAlive(probes=2)
 
     @pytest.mark.parametrize(
         ("conninfo", "version"),

@@ -121,7 +121,7 @@ def quick(result: WireResult, own: AdaptersMap = adapters) -> Any:
     return outcome(lambda: transformer(result, own).load_messages(result.pieces(), tuple))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(tables(), st.integers(0, 36))
 def test_as_value_by_value(table: Any, split: int) -> None:
     columns, rows = table
@@ -129,7 +129,7 @@ def test_as_value_by_value(table: Any, split: int) -> None:
     assert quick(result) == plain(result)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(tables(), st.integers(0, 12), st.integers(0, 40))
 def test_a_part_of_the_rows(table: Any, start: int, count: int) -> None:
     columns, rows = table

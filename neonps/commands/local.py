@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: What ends the command, or is passed on to the command that it runs.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
@@ -127,6 +129,8 @@ def in_foreground() -> bool:
 
 def run_command(command: Sequence[str], url: str, signals: Signals) -> int:
     """Run a command with `DATABASE_URL` set; gives its exit status as a shell does."""
+    import subprocess
+
     if signals.number:
         return BY_SIGNAL + signals.number
     try:

@@ -7,9 +7,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from .report import CommandError
 
@@ -34,15 +32,16 @@ def opened(path: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    mode = _mode(Path(path))
-    target = Path(path).resolve()  # a symbolic link stays one
+    mode = _mode(path)
+    target = os.path.realpath(path)  # a symbolic link stays one
     # What is in /dev may lead to a file that is open already, and has to stay the same file.
     if path.startswith("/dev/") or (mode is not None and not stat.S_ISREG(mode)):
         with open(target, "wb") as file:
             yield file
         return
     # Only so much of the name that this one is not too long where that one is not.
-    temporary = target.with_name(f".{target.name[:32]}.{uuid4().hex[:8]}.part")
+    directory, name = os.path.split(target)
+    temporary = os.path.join(directory, f".{name[:32]}.{os.urandom(4).hex()}.part")
     try:
         with open(temporary, "xb") as file:
             if mode is not None:
@@ -50,16 +49,16 @@ def opened(path: str) -> Iterator[BinaryIO]:
             yield file
         os.replace(temporary, target)
     except OSError as error:
-        if str(error.filename) == str(temporary):
+        if error.filename == temporary:
             error.filename = path
         raise
     finally:
         with suppress(OSError):  # the error that has brought this about is the one to tell
-            temporary.unlink()
+            os.unlink(temporary)
 
 
-def _mode(path: Path) -> int | None:
+def _mode(path: str) -> int | None:
     try:
-        return path.stat().st_mode
+        return os.stat(path).st_mode
     except FileNotFoundError:
         return None

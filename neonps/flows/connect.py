@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .. import errors as e
-from ..events import log
+from ..events import DEBUG, INFO, WARNING, log
 from ..hosts import Host, is_socket
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
@@ -87,7 +85,7 @@ def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
         raise _logged(e.OperationalError(_failed(at, "the host has no address")), at)
     if settings.load_balance_hosts:
         _shuffle(addresses)
-    return [replace(at, hostaddr=address) for address in addresses]
+    return [at._replace(hostaddr=address) for address in addresses]
 
 
 def _shuffle(items: list[Any]) -> None:
@@ -107,8 +105,8 @@ def _all_of(failures: list[e.Error]) -> e.Error:
 
 def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
     yield Deadline(settings.connect_timeout)
-    log(logging.DEBUG, "connecting", settings)
-    level = logging.WARNING
+    log(DEBUG, "connecting", settings)
+    level = WARNING
     try:
         channel = yield from open_channel(settings)
         session = Session(settings, settings.transport, channel, StateMachine())
@@ -118,8 +116,8 @@ def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
         while not (login.complete or (settings.lazy and login.waits_for_verdict)):
             yield from login.step()
         if not login.complete:
-            session.log(logging.DEBUG, "login left to the first statement")
-        level = logging.INFO  # nothing is wrong with a server that is not of the kind that is looked for
+            session.log(DEBUG, "login left to the first statement")
+        level = INFO  # nothing is wrong with a server that is not of the kind that is looked for
         yield from check_target(session, target)
         return session
     except DeadlinePassed:
@@ -189,7 +187,7 @@ def cancel(settings: Settings, pid: int, secret_key: bytes) -> Flow[None]:
     try:
         channel = yield from open_channel(settings)
         yield from channel.send(f.CancelRequest(pid, secret_key).encode())
-        log(logging.INFO, "cancel request sent", settings, backend_pid=pid)
+        log(INFO, "cancel request sent", settings, backend_pid=pid)
         while (yield from channel.receive()):
             pass
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
@@ -200,7 +198,7 @@ def _failed(settings: Settings, reason: str) -> str:
     return f"connection failed: connection to {settings.where} failed: {reason}"
 
 
-def _logged(error: e.Error, settings: Settings, level: int = logging.WARNING) -> e.Error:
+def _logged(error: e.Error, settings: Settings, level: int = WARNING) -> e.Error:
     """The same error, once it is logged as the end of an attempt to connect."""
     log(level, "attempt failed", settings, reason=str(error).removeprefix(_failed(settings, "")))
     return error

@@ -6,13 +6,13 @@ sent as one batch. A statement that only reads runs at once, in a read-only tran
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from .. import errors as e
 from ..abc import Params
+from ..events import DEBUG, WARNING
 from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..percent import encode
 from ..pq import PipelineStatus, TransactionStatus
@@ -20,6 +20,7 @@ from ..protocol.backend import ProtocolError
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
+from ..record import Record
 from ..settings import Settings
 from ..tokens import first_words
 from ..typeinfo import TypesRegistry
@@ -56,7 +57,7 @@ _WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 _OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
 
 
-class _Kept(NamedTuple):
+class _Kept(Record):
     """Statements of one call that wait for commit, and who wants their results."""
 
     statements: list[Statement]
@@ -106,7 +107,7 @@ class HttpTransport(Transport):
             return (yield from flow)
         except DeadlinePassed:
             yield from self._hang_up()
-            self.log(logging.WARNING, "timeout", timeout=timeout, outcome="the connection was closed")
+            self.log(WARNING, "timeout", timeout=timeout, outcome="the connection was closed")
             reason = f"timeout: the server has not answered within {timeout:g} seconds"
             raise e.OperationalError(self._lost(reason)) from None
         except GeneratorExit:
@@ -150,7 +151,7 @@ class HttpTransport(Transport):
         response = yield from self._exchange(http, data)
         self._sent = False
         self.request_id = response.headers.get("neon-request-id")
-        self.log(logging.DEBUG, "request", status=response.status, request_id=self.request_id)
+        self.log(DEBUG, "request", status=response.status, request_id=self.request_id)
         if response.status != 200:
             if query is None:
                 raise self._explained(error_from_response(response), token)
@@ -181,14 +182,14 @@ class HttpTransport(Transport):
                 return self._http
             yield from self._hang_up()
         settings, endpoint = self.settings, self._endpoint
-        self.log(logging.DEBUG, "reconnecting" if self.requests else "connecting")
+        self.log(DEBUG, "reconnecting" if self.requests else "connecting")
         try:
             yield Open(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.connect_timeout)
         except OSError as error:
             raise self._not_connected(e.OperationalError, describe(error)) from None
         except DeadlinePassed:
             raise self._not_connected(e.ConnectionTimeout, "connection timeout expired") from None
-        self.log(logging.DEBUG, "connected")
+        self.log(DEBUG, "connected")
         self._http = HttpConnection(endpoint)
         return self._http
 
@@ -212,11 +213,11 @@ class HttpTransport(Transport):
         except (OSError, ProtocolError) as error:
             yield from self._hang_up()
             if self.closed:
-                self.log(logging.DEBUG, "closed")
+                self.log(DEBUG, "closed")
                 reason = "the connection was closed by another thread or task while this one was waiting"
                 raise e.OperationalError(self._lost(reason)) from None
             reason = f"no answer from {self._endpoint.url}: {reason or describe(error)}"
-            self.log(logging.WARNING, "connection lost", reason=reason)
+            self.log(WARNING, "connection lost", reason=reason)
             raise e.OperationalError(self._lost(reason)) from None
         if not http.reusable:
             yield from self._hang_up()
@@ -227,7 +228,7 @@ class HttpTransport(Transport):
         yield Close()
 
     def _not_connected(self, cls: type[e.Error], reason: str) -> e.Error:
-        self.log(logging.WARNING, "attempt failed", reason=reason)
+        self.log(WARNING, "attempt failed", reason=reason)
         return cls(f"connection failed: connection to {self._endpoint.url} failed: {reason}")
 
     def _lost(self, reason: str) -> str:
@@ -430,7 +431,7 @@ class HttpTransport(Transport):
         self.closed = True
         yield from self.rollback()
         yield from self._hang_up()
-        self.log(logging.DEBUG, "closed")
+        self.log(DEBUG, "closed")
 
 
 def _reads(statement: Statement) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
+from ..events import DEBUG
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
@@ -202,7 +202,7 @@ class Login:
         self._session.on_login = None
         session = self._session
         version = session.parameter_status("server_version")
-        session.log(logging.DEBUG, "connected", server_version=version, request_id=session.request_id)
+        session.log(DEBUG, "connected", server_version=version, request_id=session.request_id)
         yield from ()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ..events import log
+from ..events import DEBUG, log
 from ..pq import ExecStatus
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class PreparedStatements:
             return
         while len(self._names) > self.maximum:
             self._discard(self._names.popitem(last=False)[1])
-            log(logging.DEBUG, "prepared statement evicted", self._settings, prepared_max=self.maximum)
+            log(DEBUG, "prepared statement evicted", self._settings, prepared_max=self.maximum)
 
     def count(self, query: PostgresQuery, ntuples: int = 0) -> None:
         """Take note that a statement was run without a name, and has returned `ntuples` rows."""
@@ -135,7 +134,7 @@ class PreparedStatements:
             self._columns.clear()
             self.discarded.clear()
         elif self._names and command_tag.startswith(_OUTDATES):
-            log(logging.DEBUG, "prepared statements outdated", self._settings, count=len(self._names), by=command_tag)
+            log(DEBUG, "prepared statements outdated", self._settings, count=len(self._names), by=command_tag)
             for name in self._names.values():
                 self._discard(name)
             self._names.clear()

@@ -7,8 +7,9 @@ the flow; when the request fails, it throws the `OSError`, or `DeadlinePassed`, 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import Any, TypeVar, Union
+
+from ..record import Record, shown
 
 T = TypeVar("T")
 
@@ -28,8 +29,7 @@ class TLSFailed(OSError):
     """The TLS handshake has failed, for example because the certificate is not good for the host."""
 
 
-@dataclass(frozen=True)
-class TLS:
+class TLS(Record):
     """How to secure a connection. Certificates are always verified and the host name is always checked.
 
     Args:
@@ -50,7 +50,7 @@ class TLS:
     rootcert: str | None = None
     cert: str | None = None
     key: str | None = None
-    key_password: str | None = field(default=None, repr=False)
+    key_password: str | None = None
     crl: str | None = None
     crldir: str | None = None
     minimum_version: str = "TLSv1.2"
@@ -59,27 +59,28 @@ class TLS:
     alpn_required: bool = False
     keylogfile: str | None = None
 
+    def __repr__(self) -> str:
+        return shown(self, "key_password")
 
-@dataclass(frozen=True)
-class KeepAlive:
+
+class KeepAlive(Record):
     """TCP keep-alive and time-out settings (libpq's keywords; None or 0 leaves the system's default).
 
     Args:
         enabled: send keep-alive probes at all.
         idle, interval: seconds before the first probe, and between probes.
-        count: lost probes before the connection counts as dead.
+        probes: lost probes before the connection counts as dead.
         user_timeout: milliseconds that sent data may stay unacknowledged (RFC 5482).
     """
 
     enabled: bool = True
     idle: int | None = None
     interval: int | None = None
-    count: int | None = None
+    probes: int | None = None
     user_timeout: int | None = None
 
 
-@dataclass(frozen=True)
-class Resolve:
+class Resolve(Record):
     """Look up a host; answers with its addresses in numbers, a list of str in the order in which to try them.
 
     An address that is one already is its own answer.
@@ -89,8 +90,7 @@ class Resolve:
     port: int
 
 
-@dataclass(frozen=True)
-class Open:
+class Open(Record):
     """Open a connection to `host` and `port`, TLS included when `tls` is given; answers None.
 
     `host` is a name, an address, or, when it starts with `/` or `@`, the directory of a Unix socket, in which
@@ -105,15 +105,13 @@ class Open:
     timeout: float | None = None
 
 
-@dataclass(frozen=True)
-class StartTLS:
+class StartTLS(Record):
     """Go on with TLS on the connection that is open; answers with the server's certificate (DER)."""
 
     tls: TLS
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(Record):
     """Send all of `data`; answers None.
 
     What arrives meanwhile is read and kept for the next `Receive`, so that two sides that both have much to
@@ -124,23 +122,19 @@ class Send:
     asks: bool = True
 
 
-@dataclass(frozen=True)
-class Receive:
+class Receive(Record):
     """Wait until something arrives; answers with it, or with b"" when the other side has closed."""
 
 
-@dataclass(frozen=True)
-class Poll:
+class Poll(Record):
     """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing."""
 
 
-@dataclass(frozen=True)
-class Close:
+class Close(Record):
     """Close the connection, if one is open; answers None and never fails."""
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(Record):
     """From now on all waits together may take `seconds`; None lifts the limit. Answers None.
 
     When the time is over, `DeadlinePassed` is thrown into the flow at the request that waits.
@@ -149,8 +143,7 @@ class Deadline:
     seconds: float | None
 
 
-@dataclass(frozen=True)
-class Aside:
+class Aside(Record):
     """Run another flow on a connection of its own, within `timeout` seconds; answers with what it returns.
 
     The deadline of the asking flow does not count meanwhile.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
 from ..abc import Params
 from ..escaping import quote_identifier
+from ..events import DEBUG, INFO, WARNING
 from ..isolation import TransactionCharacteristics
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol import backend as b
@@ -171,7 +171,7 @@ class Session(Transport):
         if not data:
             if self.closed:
                 yield from self.channel.close()
-                self.log(logging.DEBUG, "closed")
+                self.log(DEBUG, "closed")
                 raise e.OperationalError(
                     self._with_stake("the connection was closed by another thread or task while this one was waiting")
                 )
@@ -236,7 +236,7 @@ class Session(Transport):
     def _give_up(self, reason: str) -> None:
         if not self.closed:
             self.closed = self.broken = True
-            self.log(logging.WARNING, "connection lost", reason=reason)
+            self.log(WARNING, "connection lost", reason=reason)
 
     def _with_stake(self, message: str) -> str:
         return f"{message}\n{self.stake}" if self.stake else message
@@ -286,7 +286,7 @@ class Session(Transport):
             return result
         except DeadlinePassed:
             ended = yield from self._interrupt()
-            self.log(logging.WARNING, "timeout", timeout=timeout, outcome=ended)
+            self.log(WARNING, "timeout", timeout=timeout, outcome=ended)
             raise e.OperationalError(
                 f"timeout: the server has not answered within {timeout:g} seconds; {ended}"
             ) from None
@@ -317,7 +317,7 @@ class Session(Transport):
                 if self.busy and can_cancel:
                     yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
             except (Exception, DeadlinePassed) as error:
-                self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
+                self.log(INFO, "cancelling failed", reason=type(error).__name__)
             except GeneratorExit:
                 self._give_up(_INTERRUPTED)
                 raise
@@ -334,7 +334,7 @@ class Session(Transport):
             if self.own:
                 yield from self.rollback()
         except (Exception, DeadlinePassed) as error:
-            self.log(logging.INFO, "cancelling failed", reason=type(error).__name__)
+            self.log(INFO, "cancelling failed", reason=type(error).__name__)
             yield from self.abandon(_INTERRUPTED)
             return f"the connection was closed, since it could not be cancelled. {self.stake}".rstrip()
         except GeneratorExit:
@@ -691,7 +691,7 @@ class Session(Transport):
         except (e.Error, DeadlinePassed, ProtocolError):
             pass  # it is over either way
         yield from self.channel.close()
-        self.log(logging.DEBUG, "closed")
+        self.log(DEBUG, "closed")
 
 
 #: What the loss of the connection means for a statement, by whether it is a transaction of its own.

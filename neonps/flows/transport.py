@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..abc import Params
 from ..events import log
@@ -12,6 +12,7 @@ from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import NotificationResponse
 from ..protocol.result import Result
 from ..query import PostgresQuery
+from ..record import Record
 from ..settings import Settings
 from .prepared import PreparedStatements
 from .requests import Flow
@@ -25,7 +26,7 @@ Deliver = Callable[["list[Result]"], None]
 Query = PostgresQuery
 
 
-class Tally(NamedTuple):
+class Tally(Record):
     """The outcome of executemany when the results are not kept: the rows touched, and the last command tag."""
 
     rowcount: int

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 
 from .. import errors as e
 from ..endpoint import is_loopback
@@ -138,7 +137,7 @@ class Upstream:
 
     def __init__(self, url: str, *, allow: Collection[str] = ()) -> None:
         settings = resolve(url, {"transport": "tcp"})
-        self.settings = replace(settings, connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT)
+        self.settings = settings._replace(connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT)
         self._servers: dict[str, Settings] = {}
         for host in self.settings.hosts:
             names = LOOPBACK if is_socket(host.host) or is_loopback(host.host) else (host.host,)
@@ -184,12 +183,11 @@ class Upstream:
             HTTPError: an error is the answer.
         """
         # All that may come from our own URL and environment is replaced: the client has neither.
-        settings = replace(
-            self.settings,
+        settings = self.settings._replace(
             user=login.user,
             password=login.password,
             dbname=login.dbname,
-            hosts=tuple(replace(host, password=login.password) for host in self.settings.hosts),
+            hosts=tuple(host._replace(password=login.password) for host in self.settings.hosts),
             options=login.parameters.get("options"),
             application_name=login.parameters.get("application_name"),
             client_encoding="UTF8",

@@ -40,7 +40,7 @@ def set_keepalive(sock: socket.socket, keepalive: KeepAlive) -> None:
     wanted = (
         ("TCP_KEEPIDLE", keepalive.idle),
         ("TCP_KEEPINTVL", keepalive.interval),
-        ("TCP_KEEPCNT", keepalive.count),
+        ("TCP_KEEPCNT", keepalive.probes),
         ("TCP_USER_TIMEOUT", keepalive.user_timeout),
     )
     for name, value in wanted:

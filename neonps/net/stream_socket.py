@@ -9,15 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import ssl
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve, Send
+from ..record import Record
 from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
-from .tls import check_alpn, failure, round_trips, ssl_context
 
 T = TypeVar("T")
 
@@ -26,14 +25,14 @@ _RECEIVE_SIZE = 1 << 18
 _LONGEST_WAIT = 2_000_000.0
 
 
-class Lookup(NamedTuple):
+class Lookup(Record):
     """Find the addresses of a host, as pairs of family and address."""
 
     host: str
     port: int
 
 
-class Wait(NamedTuple):
+class Wait(Record):
     """Wait until the socket can be read, or written, or either."""
 
     sock: socket.socket
@@ -41,7 +40,22 @@ class Wait(NamedTuple):
     write: bool
 
 
+class Signals(Record):
+    """The exceptions by which a socket says that it cannot go on."""
+
+    #: It has to wait until it can be read, or written, whatever was asked of it.
+    wait: tuple[type[OSError], ...]
+    #: It has to wait until it can be read, also to write.
+    wait_to_read: tuple[type[OSError], ...]
+    #: The other side has ended the connection.
+    end: tuple[type[OSError], ...]
+
+
 Steps = Generator["Wait | Lookup", Any, T]
+
+#: Those of a socket without TLS. One with TLS has others, in `neonps.net.tls`, which is imported when there is TLS:
+#: `ssl` takes long.
+_PLAIN = Signals((BlockingIOError,), (), ())
 
 
 class StreamSocket:
@@ -56,6 +70,7 @@ class StreamSocket:
         self._socket: socket.socket | None = None
         self._arrived: list[bytes] = []  # read while something was sent
         self._ended = False
+        self._signals = _PLAIN
         self._deadline: float | None = None  # by time.monotonic()
         self._asked = False  # something was sent whose answer was not waited for yet
         self.round_trips = 0
@@ -77,6 +92,7 @@ class StreamSocket:
         sock, self._socket = self._socket, None
         self._arrived.clear()
         self._ended = self._asked = False
+        self._signals = _PLAIN
         if sock is not None:
             sock.close()
 
@@ -160,17 +176,20 @@ class StreamSocket:
         Raises:
             TLSFailed: it did not come to that.
         """
-        context = ssl_context(tls)
+        from . import tls as layer
+
+        context = layer.ssl_context(tls)
         try:
             secured = context.wrap_socket(
                 self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
             )
             self._socket = secured
-            yield from retry(secured, secured.do_handshake)
-        except (ssl.SSLError, ValueError, ConnectionError) as error:
-            raise failure(error) from None
-        self.round_trips += round_trips(secured)
-        check_alpn(tls, secured.selected_alpn_protocol())
+            self._signals = layer.SIGNALS
+            yield from layer.retry(secured, secured.do_handshake)
+        except layer.FAILURES as error:
+            raise layer.failure(error) from None
+        self.round_trips += layer.round_trips(secured)
+        layer.check_alpn(tls, secured.selected_alpn_protocol())
         return secured.getpeercert(binary_form=True)
 
     def send(self, request: Send) -> Steps[None]:
@@ -181,12 +200,12 @@ class StreamSocket:
         while rest:
             try:
                 rest = rest[sock.send(rest) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
+            except self._signals.wait_to_read:
+                yield Wait(sock, read=True, write=False)
+            except self._signals.wait:
                 # Reading meanwhile keeps the server from waiting for us while we wait for it.
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
-            except ssl.SSLWantReadError:
-                yield Wait(sock, read=True, write=False)
 
     def receive(self) -> Steps[bytes]:
         """Wait until something arrives, or b"" at the end."""
@@ -226,9 +245,9 @@ class StreamSocket:
         """Read what is there; False if there is nothing, not even the end."""
         try:
             data = sock.recv(_RECEIVE_SIZE)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except self._signals.wait:
             return False
-        except ssl.SSLEOFError:
+        except self._signals.end:
             data = b""
         if data:
             self._arrived.append(data)
@@ -239,16 +258,5 @@ class StreamSocket:
 
 def has_pending(wait: Wait) -> bool:
     """Whether there is something to read in the layer of TLS already, of which the system knows nothing."""
-    return wait.read and isinstance(wait.sock, ssl.SSLSocket) and wait.sock.pending() > 0
-
-
-def retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
-    """Do a step of TLS as often as it takes."""
-    while True:
-        try:
-            action()
-            return
-        except ssl.SSLWantReadError:
-            yield Wait(sock, read=True, write=False)
-        except ssl.SSLWantWriteError:
-            yield Wait(sock, read=False, write=True)
+    pending: Callable[[], int] | None = getattr(wait.sock, "pending", None)
+    return wait.read and pending is not None and pending() > 0

@@ -1,12 +1,23 @@
-"""SSL contexts for what flows ask by `TLS`: always verified, the host name always checked."""
+"""TLS for what flows ask by `TLS`: always verified, the host name always checked."""
 
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
+from collections.abc import Callable
 from functools import lru_cache
 
 from ..flows.requests import TLS, TLSFailed
+from .stream_socket import Signals, Steps, Wait
+
+#: What a socket with TLS raises where one without would block, or has come to its end.
+SIGNALS = Signals(
+    wait=(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError),
+    wait_to_read=(ssl.SSLWantReadError,),
+    end=(ssl.SSLEOFError,),
+)
+
+#: What a handshake that does not succeed raises.
+FAILURES = (ssl.SSLError, ValueError, ConnectionError)
 
 
 def ssl_context(tls: TLS) -> ssl.SSLContext:
@@ -16,9 +27,21 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
         TLSFailed: a certificate, key or list that `tls` names cannot be read.
     """
     try:
-        return _context(replace(tls, server_hostname=""))
+        return _context(tls._replace(server_hostname=""))
     except OSError as error:
         raise TLSFailed(f"cannot set up TLS: {error.strerror or error} ({_files(tls)})") from None
+
+
+def retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
+    """Do a step of TLS as often as it takes."""
+    while True:
+        try:
+            action()
+            return
+        except ssl.SSLWantReadError:
+            yield Wait(sock, read=True, write=False)
+        except ssl.SSLWantWriteError:
+            yield Wait(sock, read=False, write=True)
 
 
 def failure(error: Exception) -> TLSFailed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from struct import Struct
 from struct import error as StructError
-from typing import NamedTuple, Union
+from typing import Union
 
+from ..record import Record
 from .result import FieldDescription
 
 
@@ -14,57 +15,57 @@ class ProtocolError(Exception):
     """The other side has said something that the protocol does not allow."""
 
 
-class AuthenticationOk(NamedTuple):
+class AuthenticationOk(Record):
     """The login is accepted."""
 
 
-class AuthenticationKerberosV5(NamedTuple):
+class AuthenticationKerberosV5(Record):
     """The server wants Kerberos V5 (no server since 9.3 does)."""
 
 
-class AuthenticationCleartextPassword(NamedTuple):
+class AuthenticationCleartextPassword(Record):
     """The server wants the password in clear text."""
 
 
-class AuthenticationMD5Password(NamedTuple):
+class AuthenticationMD5Password(Record):
     """The server wants the password hashed by MD5 with `salt` (4 bytes)."""
 
     salt: bytes
 
 
-class AuthenticationGSS(NamedTuple):
+class AuthenticationGSS(Record):
     """The server wants GSSAPI."""
 
 
-class AuthenticationGSSContinue(NamedTuple):
+class AuthenticationGSSContinue(Record):
     """A GSSAPI or SSPI message of the server."""
 
     data: bytes
 
 
-class AuthenticationSSPI(NamedTuple):
+class AuthenticationSSPI(Record):
     """The server wants SSPI."""
 
 
-class AuthenticationSASL(NamedTuple):
+class AuthenticationSASL(Record):
     """The server wants one of these SASL mechanisms."""
 
     mechanisms: Sequence[str]
 
 
-class AuthenticationSASLContinue(NamedTuple):
+class AuthenticationSASLContinue(Record):
     """A SASL challenge."""
 
     data: bytes
 
 
-class AuthenticationSASLFinal(NamedTuple):
+class AuthenticationSASLFinal(Record):
     """The server's last SASL message."""
 
     data: bytes
 
 
-class BackendKeyData(NamedTuple):
+class BackendKeyData(Record):
     """What a CancelRequest for this session has to show. The key is 4 bytes in protocol 3.0, up to 256 in 3.2."""
 
     pid: int
@@ -74,55 +75,55 @@ class BackendKeyData(NamedTuple):
         return f"BackendKeyData(pid={self.pid}, secret_key=…)"
 
 
-class NegotiateProtocolVersion(NamedTuple):
+class NegotiateProtocolVersion(Record):
     """The server knows only this protocol version, and does not know these options."""
 
     version: int
     unknown_options: Sequence[str]
 
 
-class ParameterStatus(NamedTuple):
+class ParameterStatus(Record):
     """A setting that the server reports has this value now."""
 
     name: str
     value: str
 
 
-class ReadyForQuery(NamedTuple):
+class ReadyForQuery(Record):
     """The server is ready; `status` is b"I" idle, b"T" in a transaction, b"E" in a failed one."""
 
     status: bytes
 
 
-class ParseComplete(NamedTuple):
+class ParseComplete(Record):
     """A Parse has succeeded."""
 
 
-class BindComplete(NamedTuple):
+class BindComplete(Record):
     """A Bind has succeeded."""
 
 
-class CloseComplete(NamedTuple):
+class CloseComplete(Record):
     """A Close has succeeded."""
 
 
-class NoData(NamedTuple):
+class NoData(Record):
     """What was described returns no rows."""
 
 
-class ParameterDescription(NamedTuple):
+class ParameterDescription(Record):
     """The types of a statement's parameters, as OIDs."""
 
     types: Sequence[int]
 
 
-class RowDescription(NamedTuple):
+class RowDescription(Record):
     """The columns of the rows that follow."""
 
     fields: list[FieldDescription]
 
 
-class DataRows(NamedTuple):
+class DataRows(Record):
     """`ntuples` DataRow messages that stand one after another in `data[start:stop]`, headers included."""
 
     data: bytes
@@ -131,70 +132,70 @@ class DataRows(NamedTuple):
     ntuples: int
 
 
-class CommandComplete(NamedTuple):
+class CommandComplete(Record):
     """A statement has ended well; the tag says what it was and often how many rows it touched."""
 
     tag: str
 
 
-class EmptyQueryResponse(NamedTuple):
+class EmptyQueryResponse(Record):
     """The statement was empty."""
 
 
-class PortalSuspended(NamedTuple):
+class PortalSuspended(Record):
     """Execute has returned as many rows as were asked for, and there may be more."""
 
 
-class CopyInResponse(NamedTuple):
+class CopyInResponse(Record):
     """The server is ready for COPY data; formats are 0 text or 1 binary, over all and per column."""
 
     format: int
     column_formats: Sequence[int]
 
 
-class CopyOutResponse(NamedTuple):
+class CopyOutResponse(Record):
     """COPY data follow."""
 
     format: int
     column_formats: Sequence[int]
 
 
-class CopyBothResponse(NamedTuple):
+class CopyBothResponse(Record):
     """COPY data flow in both directions (streaming replication)."""
 
     format: int
     column_formats: Sequence[int]
 
 
-class CopyData(NamedTuple):
+class CopyData(Record):
     """A piece of COPY data."""
 
     data: bytes
 
 
-class CopyDone(NamedTuple):
+class CopyDone(Record):
     """The COPY data have ended."""
 
 
-class FunctionCallResponse(NamedTuple):
+class FunctionCallResponse(Record):
     """What a FunctionCall has returned."""
 
     value: bytes | None
 
 
-class ErrorResponse(NamedTuple):
+class ErrorResponse(Record):
     """An error: its fields by the one-letter codes of PostgreSQL docs 53.8."""
 
     fields: dict[str, str]
 
 
-class NoticeResponse(NamedTuple):
+class NoticeResponse(Record):
     """A notice: its fields by the one-letter codes of PostgreSQL docs 53.8."""
 
     fields: dict[str, str]
 
 
-class NotificationResponse(NamedTuple):
+class NotificationResponse(Record):
     """A NOTIFY that this session listens to."""
 
     pid: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from struct import Struct
-from typing import NamedTuple, Union
+from typing import Union
 
 from ..abc import Buffer
+from ..record import Record
 
 _int16 = Struct("!h").pack
 _uint16 = Struct("!H").pack
@@ -44,7 +45,7 @@ def _string(value: bytes) -> bytes:
     return value + b"\0"
 
 
-class StartupMessage(NamedTuple):
+class StartupMessage(Record):
     """Begins a session: `parameters` such as user and database, by name."""
 
     parameters: Mapping[str, str]
@@ -56,21 +57,21 @@ class StartupMessage(NamedTuple):
         return _length_and_code(8 + len(body), self.protocol) + body
 
 
-class SSLRequest(NamedTuple):
+class SSLRequest(Record):
     """Asks for TLS before anything else is said."""
 
     def encode(self) -> bytes:
         return _length_and_code(8, _SSL_REQUEST_CODE)
 
 
-class GSSENCRequest(NamedTuple):
+class GSSENCRequest(Record):
     """Asks for GSSAPI encryption before anything else is said."""
 
     def encode(self) -> bytes:
         return _length_and_code(8, _GSSENC_REQUEST_CODE)
 
 
-class CancelRequest(NamedTuple):
+class CancelRequest(Record):
     """Asks, on a connection of its own, to cancel what the session with this key is doing."""
 
     pid: int
@@ -80,7 +81,7 @@ class CancelRequest(NamedTuple):
         return _length_and_code(12 + len(self.secret_key), _CANCEL_REQUEST_CODE) + _uint32(self.pid) + self.secret_key
 
 
-class PasswordMessage(NamedTuple):
+class PasswordMessage(Record):
     """A password, in clear text or hashed as the server has asked."""
 
     password: bytes
@@ -92,7 +93,7 @@ class PasswordMessage(NamedTuple):
         return _message(b"p", _string(self.password))
 
 
-class SASLInitialResponse(NamedTuple):
+class SASLInitialResponse(Record):
     """Chooses a SASL mechanism and carries its first message, or None."""
 
     mechanism: str
@@ -103,7 +104,7 @@ class SASLInitialResponse(NamedTuple):
         return _message(b"p", _string(self.mechanism.encode()), length, self.data or b"")
 
 
-class SASLResponse(NamedTuple):
+class SASLResponse(Record):
     """A later message of a SASL mechanism."""
 
     data: bytes
@@ -112,7 +113,7 @@ class SASLResponse(NamedTuple):
         return _message(b"p", self.data)
 
 
-class GSSResponse(NamedTuple):
+class GSSResponse(Record):
     """A GSSAPI or SSPI message."""
 
     data: bytes
@@ -121,7 +122,7 @@ class GSSResponse(NamedTuple):
         return _message(b"p", self.data)
 
 
-class Query(NamedTuple):
+class Query(Record):
     """Runs a string of statements by the simple query protocol."""
 
     query: bytes
@@ -130,7 +131,7 @@ class Query(NamedTuple):
         return _message(b"Q", _string(self.query))
 
 
-class Parse(NamedTuple):
+class Parse(Record):
     """Prepares a statement under a name; "" is the unnamed one. Type 0 lets the server find out."""
 
     statement: bytes
@@ -146,7 +147,7 @@ class Parse(NamedTuple):
         return _message(b"P", _string(self.statement), _string(self.query), packed)
 
 
-class Bind(NamedTuple):
+class Bind(Record):
     """Binds values to a prepared statement, which makes a portal.
 
     `formats` has a format code (0 text, 1 binary) per value, or one for all, or none for text;
@@ -179,7 +180,7 @@ class Bind(NamedTuple):
         return _message(b"B", *parts)
 
 
-class DescribeStatement(NamedTuple):
+class DescribeStatement(Record):
     """Asks for the parameters and the columns of a prepared statement."""
 
     statement: bytes
@@ -188,7 +189,7 @@ class DescribeStatement(NamedTuple):
         return _message(b"D", b"S", _string(self.statement))
 
 
-class DescribePortal(NamedTuple):
+class DescribePortal(Record):
     """Asks for the columns of a portal."""
 
     portal: bytes
@@ -197,7 +198,7 @@ class DescribePortal(NamedTuple):
         return _message(b"D", b"P", _string(self.portal))
 
 
-class Execute(NamedTuple):
+class Execute(Record):
     """Runs a portal until it has returned `max_rows` rows; 0 for all."""
 
     portal: bytes
@@ -207,7 +208,7 @@ class Execute(NamedTuple):
         return _message(b"E", _string(self.portal), _int32(self.max_rows))
 
 
-class CloseStatement(NamedTuple):
+class CloseStatement(Record):
     """Forgets a prepared statement."""
 
     statement: bytes
@@ -216,7 +217,7 @@ class CloseStatement(NamedTuple):
         return _message(b"C", b"S", _string(self.statement))
 
 
-class ClosePortal(NamedTuple):
+class ClosePortal(Record):
     """Forgets a portal."""
 
     portal: bytes
@@ -225,7 +226,7 @@ class ClosePortal(NamedTuple):
         return _message(b"C", b"P", _string(self.portal))
 
 
-class FunctionCall(NamedTuple):
+class FunctionCall(Record):
     """Calls a function by its OID (a legacy of the protocol; see docs 53.2.6)."""
 
     function_oid: int
@@ -244,21 +245,21 @@ class FunctionCall(NamedTuple):
         return _message(b"F", *parts)
 
 
-class Flush(NamedTuple):
+class Flush(Record):
     """Asks the server to send what it has to say so far."""
 
     def encode(self) -> bytes:
         return b"H\0\0\0\4"
 
 
-class Sync(NamedTuple):
+class Sync(Record):
     """Ends a series of extended-query messages; after an error the server goes on from here."""
 
     def encode(self) -> bytes:
         return b"S\0\0\0\4"
 
 
-class CopyData(NamedTuple):
+class CopyData(Record):
     """A piece of the data stream of a COPY."""
 
     data: Buffer
@@ -267,14 +268,14 @@ class CopyData(NamedTuple):
         return _message(b"d", self.data)
 
 
-class CopyDone(NamedTuple):
+class CopyDone(Record):
     """Ends the data stream of a COPY."""
 
     def encode(self) -> bytes:
         return b"c\0\0\0\4"
 
 
-class CopyFail(NamedTuple):
+class CopyFail(Record):
     """Makes a COPY that is being fed fail, with a reason."""
 
     reason: bytes
@@ -283,7 +284,7 @@ class CopyFail(NamedTuple):
         return _message(b"f", _string(self.reason))
 
 
-class Terminate(NamedTuple):
+class Terminate(Record):
     """Ends the session."""
 
     def encode(self) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import h11
 
 from ..endpoint import Endpoint
+from ..record import Record
 from ..version import __version__
 from .backend import ProtocolError
 
@@ -17,7 +17,7 @@ MAX_BODY = 1 << 30
 _MAX_HEAD = 65536
 
 
-class Response(NamedTuple):
+class Response(Record):
     """A complete response; header names are in lower case."""
 
     status: int

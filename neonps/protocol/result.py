@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..pq import ExecStatus
+from ..record import Record
 
 if TYPE_CHECKING:
     from ..transformer import Transformer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 
-class FieldDescription(NamedTuple):
+class FieldDescription(Record):
     """One column of a result, as RowDescription has it (PostgreSQL docs 53.7)."""
 
     name: str

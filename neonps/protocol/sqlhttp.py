@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import errors as e
 from ..isolation import TransactionCharacteristics
 from ..pq import ExecStatus
+from ..record import Record
 from .http import Response
 from .result import FieldDescription, ListResult, RawRow, Result
 
 
-class Statement(NamedTuple):
+class Statement(Record):
     """A statement with `$1` placeholders and its parameters in Postgres text form."""
 
     query: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OperationalError
 from ..pq import ExecStatus
-from ..row_appender import MANY_COLUMNS
+from ..row_loader import MANY_COLUMNS
 from .backend import DataRows
 from .result import FieldDescription, RawRow, Result, Row
 

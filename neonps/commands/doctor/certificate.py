@@ -8,7 +8,8 @@ from typing import Any
 from ...flows.connect import open_channel
 from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open
 from ...net.blocking import BlockingRunner
-from ...net.stream_socket import Steps, retry
+from ...net.stream_socket import Steps
+from ...net.tls import retry
 from ...settings import Settings
 
 #: How long it may take, in seconds.
