@@ -52,6 +52,8 @@ class Transformer:
     types: tuple[int, ...] | None
     #: Their formats.
     formats: list[pq.Format] | None
+    #: What `set_dumper_types()` has set.
+    row_dumpers: list[Dumper] | None
 
     def __init__(self, context: AdaptContext | None = None) -> None:
         self._adapters = adapters_of(context)
@@ -64,7 +66,7 @@ class Transformer:
             PyFormat.BINARY: {},
         }
         self._loaders: tuple[dict[int, Loader], dict[int, Loader]] = ({}, {})
-        self._row_dumpers: list[Dumper] | None = None
+        self.row_dumpers = None
         self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
         self._loaders_version = self._adapters.loaders_version
@@ -110,12 +112,26 @@ class Transformer:
         Raises:
             ProgrammingError: there is none for its class.
         """
+        return self._class_dumper(type(obj), format).get_key(obj, format)
+
+    def _class_dumper(self, cls: type, format: PyFormat) -> Dumper:
         dumpers = self._dumpers[format]
-        cls = type(obj)
         dumper = dumpers.get(cls)
         if dumper is None:
             dumper = dumpers[cls] = self._adapters.get_dumper(cls, format)(cls, self)
-        return dumper.get_key(obj, format)
+        return dumper
+
+    def class_dumper(self, cls: type, format: PyFormat) -> tuple[Dumper, bool]:
+        """Return the dumper for the class `cls`, and whether it dumps all objects of it: none needs another one.
+
+        Raises:
+            ProgrammingError: there is none.
+        """
+        from .adapt import Dumper
+
+        dumper = self._class_dumper(cls, format)
+        kind: Any = type(dumper)
+        return dumper, kind.get_key is Dumper.get_key and kind.upgrade is Dumper.upgrade
 
     def get_dumper_by_oid(self, oid: int, format: pq.Format) -> Dumper:
         """Return a dumper that makes values of type `oid`.
@@ -131,7 +147,7 @@ class Transformer:
         Raises:
             ProgrammingError: no dumper is known for one of the types.
         """
-        self._row_dumpers = [self.get_dumper_by_oid(oid, format) for oid in types]
+        self.row_dumpers = [self.get_dumper_by_oid(oid, format) for oid in types]
         self.types = tuple(types)
         self.formats = [format] * len(types)
 
@@ -146,10 +162,9 @@ class Transformer:
             ProgrammingError: an object has no dumper.
             DataError: Postgres cannot hold an object.
         """
-        if self._row_dumpers is not None:
+        if self.row_dumpers is not None:
             return [
-                None if obj is None else dumper.dump(obj)
-                for dumper, obj in zip(self._row_dumpers, params, strict=False)
+                None if obj is None else dumper.dump(obj) for dumper, obj in zip(self.row_dumpers, params, strict=False)
             ]
 
         values: list[Buffer | None] = []
