@@ -67,6 +67,7 @@ class Transformer:
         }
         self._loaders: tuple[dict[int, Loader], dict[int, Loader]] = ({}, {})
         self.row_dumpers = None
+        self._oid_of_none: int | None = None
         self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
         self._loaders_version = self._adapters.loaders_version
@@ -120,6 +121,16 @@ class Transformer:
         if dumper is None:
             dumper = dumpers[cls] = self._adapters.get_dumper(cls, format)(cls, self)
         return dumper
+
+    def get_keys(self, params: Sequence[Any], formats: Sequence[PyFormat]) -> tuple[DumperKey | None, ...]:
+        """Return what decides which dumper each of `params` needs, None for None.
+
+        Raises:
+            ProgrammingError: there is none for one of them.
+        """
+        return tuple(
+            [None if obj is None else self.get_key(obj, format) for obj, format in zip(params, formats, strict=False)]
+        )
 
     def class_dumper(self, cls: type, format: PyFormat) -> tuple[Dumper, bool]:
         """Return the dumper for the class `cls`, and whether it dumps all objects of it: none needs another one.
@@ -206,7 +217,9 @@ class Transformer:
         return f"::{name}{'[]' if oid == info.array_oid else ''}".encode()
 
     def _none_oid(self) -> int:
-        return self._adapters.get_dumper(type(None), PyFormat.TEXT).oid
+        if self._oid_of_none is None:
+            self._oid_of_none = self._adapters.get_dumper(type(None), PyFormat.TEXT).oid
+        return self._oid_of_none
 
     # Postgres to Python
 

@@ -163,9 +163,7 @@ class Bind(NamedTuple):
         values = self.values
         if len(values) > 65535:
             raise MessageTooLong(f"a statement takes at most 65535 parameters, not {len(values)}")
-        parts: list[Buffer] = [_string(self.portal), _string(self.statement)]
-        parts.append(Struct(f"!H{len(self.formats)}h").pack(len(self.formats), *self.formats))
-        parts.append(_uint16(len(values)))
+        parts: list[Buffer] = [self.before_values(), _uint16(len(values))]
         for value in values:
             if value is None:
                 parts.append(b"\xff\xff\xff\xff")
@@ -175,8 +173,17 @@ class Bind(NamedTuple):
                 except Exception:
                     raise MessageTooLong(f"a value of {len(value)} bytes is more than Postgres takes") from None
                 parts.append(value)
-        parts.append(Struct(f"!H{len(self.result_formats)}h").pack(len(self.result_formats), *self.result_formats))
+        parts.append(self.after_values())
         return _message(b"B", *parts)
+
+    def before_values(self) -> bytes:
+        """What is before the number of values."""
+        formats = Struct(f"!H{len(self.formats)}h").pack(len(self.formats), *self.formats)
+        return _string(self.portal) + _string(self.statement) + formats
+
+    def after_values(self) -> bytes:
+        """What is behind the last value."""
+        return Struct(f"!H{len(self.result_formats)}h").pack(len(self.result_formats), *self.result_formats)
 
 
 class DescribeStatement(NamedTuple):
@@ -295,3 +302,13 @@ FrontendMessage = Union[
     GSSResponse, Query, Parse, Bind, DescribeStatement, DescribePortal, Execute, CloseStatement, ClosePortal,
     FunctionCall, Flush, Sync, CopyData, CopyDone, CopyFail, Terminate,
 ]  # fmt: skip
+
+
+class Encoded(NamedTuple):
+    """Messages that are encoded already: one of each of `kinds`, and that again for each piece of `data`."""
+
+    kinds: tuple[type, ...]
+    data: Sequence[bytes]
+
+    def encode(self) -> bytes:
+        return b"".join(self.data)
