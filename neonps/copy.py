@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from struct import error as StructError
 from types import TracebackType
@@ -20,10 +20,11 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .base_cursor import BaseCursor
-    from .copy_lines import LineFunc, LineMaker
+    from .copy_lines import LineMaker
     from .cursor import Cursor
     from .cursor_async import AsyncCursor
     from .flows.copy import CopyStream
+    from .packed_rows import RowMaker
 
 #: Rows are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 16
@@ -63,9 +64,9 @@ class BaseCopy:
         self._uncover = bytes if shield is None else shield.uncover
         self._typed = False
         self._columns: int | None = None  # how many there are, once that was said
-        self._lines: LineMaker | None = None
-        self._line: LineFunc = _no_line
-        self._unsent_lines: list[str] = []  # they come after what is in the next list
+        self._maker: LineMaker | RowMaker | None = None
+        self._made: Callable[[Any], str | bytes | None] = _no_row
+        self._unsent_rows: list[Any] = []  # those of the maker; they come after what is in the next list
         self._unsent: list[Buffer] = []
         self._unsent_size = 0
         self._header_due = True
@@ -119,9 +120,10 @@ class BaseCopy:
         if self._reading:
             self._transformer.set_loader_types(oids, format)
         else:
+            self._join_rows()
             self._transformer.set_dumper_types(oids, format)
             self._columns = len(oids)
-            self._lines, self._line = None, _no_line
+            self._maker, self._made = None, _no_row
         self._typed = True
 
     def _raw_data(self, data: Buffer | str) -> Buffer:
@@ -137,11 +139,11 @@ class BaseCopy:
 
     def _collect_row(self, row: Iterable[Any]) -> bytes:
         """Collect a row, as `_collect()` does."""
-        line = self._line(row)
-        if line is None:
+        data = self._made(row)
+        if data is None:
             return self._collect_any_row(row)
-        self._unsent_lines.append(line)
-        self._unsent_size += len(line)
+        self._unsent_rows.append(data)
+        self._unsent_size += len(data)
         return self._collected() if self._unsent_size > _SEND_SIZE else b""
 
     def _collect_any_row(self, row: Iterable[Any]) -> bytes:
@@ -150,41 +152,48 @@ class BaseCopy:
         if self._columns is not None and len(row) != self._columns:
             raise e.DataError(f"expected {self._columns} values in row, got {len(row)}")
         data = self._collect(self._binary_row(row) if self._binary else self._text_row(row))
-        if not self._binary and not self._shielded:
-            if self._lines is None:
-                from .copy_lines import LineMaker
-
-                self._lines = LineMaker(self._transformer)
-            self._lines.learn(row)
-            self._line = self._lines.line
+        if self._binary or not self._shielded:
+            self._maker = self._maker or self._new_maker()
+            self._maker.learn(row)
+            self._made = self._maker.row
         return data
+
+    def _new_maker(self) -> LineMaker | RowMaker:
+        if self._binary:
+            from .packed_rows import RowMaker
+
+            return RowMaker(self._transformer)
+        from .copy_lines import LineMaker
+
+        return LineMaker(self._transformer)
 
     def _collect(self, data: Buffer) -> bytes:
         """Collect what is written; b"" until there is enough of it to be sent."""
         if self._reading:
             raise TypeError("data cannot be written to a COPY ... TO STDOUT")
-        self._join_lines()
+        self._join_rows()
         self._unsent.append(data)
         self._unsent_size += len(data)
         return self._collected() if self._unsent_size > _SEND_SIZE else b""
 
     def _collected(self) -> bytes:
         """What was collected, to be sent now."""
-        self._join_lines()
+        self._join_rows()
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_size = 0
         return data
 
-    def _join_lines(self) -> None:
-        if self._unsent_lines:
-            assert self._lines is not None
-            self._unsent.append(self._lines.join(self._unsent_lines))
-            self._unsent_lines.clear()
+    def _join_rows(self) -> None:
+        if self._unsent_rows:
+            assert self._maker is not None
+            self._unsent.append(self._maker.join(self._unsent_rows))
+            self._unsent_rows.clear()
 
     def _last_data(self) -> bytes:
         """What is left to be sent at the end."""
         if self._binary and not self._raw:
+            self._join_rows()
             self._unsent += (self._header(), _BINARY_TRAILER)
         return self._collected()
 
@@ -247,8 +256,8 @@ class BaseCopy:
                 self._cursor._take([result])
 
 
-def _no_line(row: Any) -> None:
-    """The line of a row of which nothing is known."""
+def _no_row(row: Any) -> None:
+    """Nothing is known yet that rows could be like."""
 
 
 def _parse_binary(row: bytes) -> list[bytes | None]:

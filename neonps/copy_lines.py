@@ -53,23 +53,23 @@ class LineMaker:
         transformer: dumps the objects that Python does not format as Postgres reads them.
 
     Attributes:
-        line: gives the line for a row, or None if the row has to go the plain way. What it raises is what dumpers do.
+        row: gives the line for a row, or None if the row has to go the plain way. What it raises is what dumpers do.
     """
 
-    line: LineFunc
+    row: LineFunc
 
     def __init__(self, transformer: Transformer) -> None:
         self._transformer = transformer
         self._columns: list[_Column] = []
-        self.line = lambda row: None
+        self.row = lambda row: None
 
     @staticmethod
-    def join(lines: Sequence[str]) -> bytes:
+    def join(rows: Sequence[str]) -> bytes:
         """The bytes of lines that were made here."""
-        return "".join(lines).encode("utf-8", _ERRORS)
+        return "".join(rows).encode("utf-8", _ERRORS)
 
     def learn(self, row: Sequence[Any]) -> None:
-        """Let `line` take rows like this one, which has gone the plain way well, beside those that it takes already."""
+        """Let `row` take rows like this one, which has gone the plain way well, beside those that it takes already."""
         if not 0 < len(row) <= _MANY:
             return
         if len(row) != len(self._columns):
@@ -77,7 +77,7 @@ class LineMaker:
         columns = [column.with_object(obj) for column, obj in zip(self._columns, row, strict=True)]
         if columns != self._columns:
             self._columns = columns
-            self.line = self._made()
+            self.row = self._made()
 
     def _made(self) -> LineFunc:
         kinds: list[str] = []

@@ -22,6 +22,7 @@ from struct import Struct, calcsize
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .encodings import text_codec
+from .formats import PyFormat
 from .protocol.frontend import MAX_MESSAGE_LENGTH
 from .types.bool import BoolBinaryDumper
 from .types.float import FloatBinaryDumper
@@ -30,10 +31,13 @@ from .types.string import StrBinaryDumper, StrDumper
 
 if TYPE_CHECKING:
     from .abc import Dumper, DumpFunc
-    from .formats import PyFormat
     from .transformer import Transformer
 
     PackFunc = Callable[[Any], "bytes | None"]
+
+
+#: Rows with more values than this, and COPYs with more kinds of rows, are not worth the preparations.
+_MANY = 100
 
 
 class Frame(NamedTuple):
@@ -107,6 +111,64 @@ def row_packer(values: Sequence[PackedValue], frame: Frame, names: Sequence[str]
     """
     make = _written_out(tuple([value.kind for value in values]), bool(frame.code), names is not None)
     return make([value.cls for value in values], [value.dump for value in values], frame, names)
+
+
+class RowMaker:
+    """Makes the rows of a COPY in binary format.
+
+    Args:
+        transformer: dumps what is in them.
+
+    Attributes:
+        row: gives the bytes of a row, or None if the row has to go the plain way.
+    """
+
+    row: PackFunc
+
+    def __init__(self, transformer: Transformer) -> None:
+        self._transformer = transformer
+        self._packers: dict[tuple[Any, ...], PackFunc] = {}
+        self._last: PackFunc = lambda row: None
+        self.row = self._last
+
+    @staticmethod
+    def join(rows: Sequence[bytes]) -> bytes:
+        """The bytes of rows that were made here."""
+        return b"".join(rows)
+
+    def learn(self, row: Sequence[Any]) -> None:
+        """Let `row` take rows like this one, which has gone the plain way well, beside those that it takes already."""
+        if not 0 < len(row) <= _MANY or len(self._packers) >= _MANY:
+            return
+        key = self._key(row)
+        if key not in self._packers:
+            self._last = self._packers[key] = row_packer(self._values(row), Frame())
+            self.row = self._last if len(self._packers) == 1 else self._row_of_any
+
+    def _row_of_any(self, row: Any) -> bytes | None:
+        """The bytes of a row that is like any one before."""
+        data = self._last(row)
+        if data is None and isinstance(row, (tuple, list)):
+            try:
+                packer = self._packers.get(self._key(row))
+            except Exception:
+                return None
+            if packer is not None:
+                self._last = packer
+                data = packer(row)
+        return data
+
+    def _key(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """What decides how a row is packed."""
+        if self._transformer.row_dumpers is not None:
+            return tuple(map(type, row))
+        return self._transformer.get_keys(row, [PyFormat.BINARY] * len(row))
+
+    def _values(self, row: Sequence[Any]) -> list[PackedValue]:
+        transformer = self._transformer
+        if transformer.row_dumpers is None:
+            return [packed_value(transformer, obj, PyFormat.BINARY) for obj in row]
+        return [packed_as(transformer, obj, dumper) for obj, dumper in zip(row, transformer.row_dumpers, strict=True)]
 
 
 _NULL = PackedValue("null")
