@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .encodings import text_codec
 from .formats import PyFormat
-from .protocol.frontend import MAX_MESSAGE_LENGTH
+from .protocol.frontend import MAX_MESSAGE_LENGTH, Frame
 from .types.bool import BoolBinaryDumper
 from .types.float import FloatBinaryDumper
 from .types.integer import IntBinaryDumper, PackedDumper
@@ -38,22 +38,6 @@ if TYPE_CHECKING:
 
 #: Rows with more values than this, and COPYs with more kinds of rows, are not worth the preparations.
 _MANY = 100
-
-
-class Frame(NamedTuple):
-    """What is around the packed row.
-
-    Attributes:
-        head: what is before the row.
-        tail: what is behind it.
-        code: what begins a message of the protocol, whose length follows, and then the head; b"" if it is none.
-        rest: how much of the tail belongs to that message, in bytes.
-    """
-
-    head: bytes = b""
-    tail: bytes = b""
-    code: bytes = b""
-    rest: int = 0
 
 
 class PackedValue(NamedTuple):
@@ -227,7 +211,7 @@ def _written_out(kinds: tuple[str, ...], message: bool, named: bool) -> Callable
     lengths: list[str] = []
     fixed = 0  # what all rows have in length
     # Each Struct packs what is between two values of bytes.
-    codes = ["!ci{frame_head}sH" if message else "!{frame_head}sH"]
+    codes = ["!ci%dsH" if message else "!%dsH"]  # the head is as long as it is
     arguments = ["code, length, head, count" if message else "head, count"]
     between: list[str] = []
     for number, kind in zip(numbers, kinds, strict=True):
@@ -264,10 +248,8 @@ def _written_out(kinds: tuple[str, ...], message: bool, named: bool) -> Callable
         f"    base = 4 + len(head) + 2 + {fixed} + rest",
         f"    {each.format('c')}= classes",
         f"    {each.format('d')}= dumps",
-        *(
-            f"    p{number} = Struct({code!r}.replace('{{frame_head}}', str(len(head)))).pack"
-            for number, code in enumerate(codes)
-        ),
+        f"    p0 = Struct({codes[0]!r} % len(head)).pack",
+        *(f"    p{number} = Struct({code!r}).pack" for number, code in enumerate(codes) if number),
         *([f"    {each.format('n')}= names"] if named else []),
         "    def pack(row):",
         "        try:",

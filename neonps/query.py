@@ -18,7 +18,8 @@ from .tokens import parameters
 
 if TYPE_CHECKING:
     from .abc import Buffer, DumperKey, Params, Query, QueryNoTemplate
-    from .packed_rows import Frame, PackFunc
+    from .packed_rows import PackFunc
+    from .protocol.frontend import Frame
     from .transformer import Transformer
     from .typeinfo import TypesRegistry
 

@@ -21,7 +21,6 @@ import neonps
 from neonps import errors as e
 from neonps.adapt import Dumper, PyFormat, Transformer
 from neonps.copy import Copy, Writer
-from neonps.packed_rows import Frame
 from neonps.pq import Format
 from neonps.protocol import backend as b
 from neonps.protocol import frontend as f
@@ -264,8 +263,7 @@ def test_parameters_are_packed_as_in_the_plain_way(
         packed = query.pack(params)
         if packed is not None:
             bind = f.Bind(b"", b"name", (), packed.formats, (1,))
-            tail = bind.after_values()
-            frame = Frame(bind.before_values(), tail + f.Execute(b"").encode(), b"B", len(tail))
+            frame = bind.frame(f.Execute(b""))
             pack = packed.packer(frame)
             assert pack(params) in (None, expected and expected[2])
             packers.append(((packed.types, packed.formats), pack))
@@ -281,7 +279,7 @@ def test_usual_parameters_are_packed(conn: Connection) -> None:
     query.convert("select " + ", ".join(["%s"] * len(params)), params)
     packed = query.pack(params)
     assert packed is not None
-    assert packed.packer(Frame())(params) is not None
+    assert packed.packer(f.Frame())(params) is not None
 
 
 def test_usual_rows_are_made_without_the_plain_way(conn: Connection) -> None:

@@ -44,6 +44,10 @@ def _string(value: bytes) -> bytes:
     return value + b"\0"
 
 
+def _counted(formats: Sequence[int]) -> bytes:
+    return Struct(f"!H{len(formats)}h").pack(len(formats), *formats)
+
+
 class StartupMessage(NamedTuple):
     """Begins a session: `parameters` such as user and database, by name."""
 
@@ -146,6 +150,22 @@ class Parse(NamedTuple):
         return _message(b"P", _string(self.statement), _string(self.query), packed)
 
 
+class Frame(NamedTuple):
+    """What is around values that are packed elsewhere: their number, and for each its length and its bytes.
+
+    Attributes:
+        head: what is before them.
+        tail: what is behind them.
+        code: what begins a message, whose length follows, and then the head; b"" if it is none.
+        rest: how much of the tail belongs to that message, in bytes.
+    """
+
+    head: bytes = b""
+    tail: bytes = b""
+    code: bytes = b""
+    rest: int = 0
+
+
 class Bind(NamedTuple):
     """Binds values to a prepared statement, which makes a portal.
 
@@ -163,7 +183,8 @@ class Bind(NamedTuple):
         values = self.values
         if len(values) > 65535:
             raise MessageTooLong(f"a statement takes at most 65535 parameters, not {len(values)}")
-        parts: list[Buffer] = [self.before_values(), _uint16(len(values))]
+        frame = self.frame()
+        parts: list[Buffer] = [frame.head, _uint16(len(values))]
         for value in values:
             if value is None:
                 parts.append(b"\xff\xff\xff\xff")
@@ -173,17 +194,14 @@ class Bind(NamedTuple):
                 except Exception:
                     raise MessageTooLong(f"a value of {len(value)} bytes is more than Postgres takes") from None
                 parts.append(value)
-        parts.append(self.after_values())
-        return _message(b"B", *parts)
+        parts.append(frame.tail)
+        return _message(frame.code, *parts)
 
-    def before_values(self) -> bytes:
-        """What is before the number of values."""
-        formats = Struct(f"!H{len(self.formats)}h").pack(len(self.formats), *self.formats)
-        return _string(self.portal) + _string(self.statement) + formats
-
-    def after_values(self) -> bytes:
-        """What is behind the last value."""
-        return Struct(f"!H{len(self.result_formats)}h").pack(len(self.result_formats), *self.result_formats)
+    def frame(self, *following: FrontendMessage) -> Frame:
+        """What is around the values, whatever they are, in this message and those that follow it."""
+        head = _string(self.portal) + _string(self.statement) + _counted(self.formats)
+        rest = _counted(self.result_formats)
+        return Frame(head, b"".join([rest, *(message.encode() for message in following)]), b"B", len(rest))
 
 
 class DescribeStatement(NamedTuple):
