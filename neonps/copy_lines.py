@@ -42,6 +42,11 @@ _NULL = r"\N"
 #: Bytes that are not UTF-8 keep what they are on their way through a `str`.
 _ERRORS = "surrogateescape"
 
+#: Special characters and what is written for them; the backslash comes first, since it is in the others.
+_TEXT_ESCAPES = [
+    (plain.decode(), escape(plain).decode()) for plain in (b"\\", b"\n", b"\t", b"\r", b"\b", b"\v", b"\f")
+]
+
 #: Rows with more columns than this are seldom, and writing out that many would not be worth it.
 _MANY = 100
 
@@ -86,7 +91,8 @@ class LineMaker:
         for number, column in enumerate(self._columns):
             kind, dump = self._dumping(number, column)
             kinds.append(kind)
-            fields.append(None if dump is None else _field_of(dump))
+            field = None if dump is None else _field_of(dump)
+            fields.append(_text_field_of(field) if field is not None and kind == "str" else field)
         nullable = tuple([column.nullable for column in self._columns])
         return _written_out(tuple(kinds), nullable)(classes, fields)
 
@@ -156,6 +162,19 @@ def _field_of(dump: DumpFunc) -> Callable[[Any], str]:
         return _NULL if value is None else escape(value).decode("utf-8", _ERRORS)
 
     return field
+
+
+def _text_field_of(field: Callable[[Any], str]) -> Callable[[Any], str]:
+    """As `field`, for a `str`: most special characters can be escaped without dumping."""
+
+    def text_field(obj: str) -> str:
+        if not obj.isascii() or "\0" in obj:
+            return field(obj)
+        for plain, escaped in _TEXT_ESCAPES:
+            obj = obj.replace(plain, escaped)
+        return obj
+
+    return text_field
 
 
 @lru_cache(maxsize=256)
