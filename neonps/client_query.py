@@ -30,6 +30,9 @@ class PostgresClientQuery(PostgresQuery):
     def bound(self) -> Sequence[Buffer | None]:
         return ()
 
+    def pack(self, params: Params) -> None:
+        """Nothing is sent beside the statement."""
+
     def as_string(self) -> str:
         """Return the statement as text.
 

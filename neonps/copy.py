@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from struct import error as StructError
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from . import errors as e
 from .abc import Buffer
+from .copy_text import escape, unescape
 from .escaping import shield_for
 from .flows.requests import Flow
 from .formats import PyFormat
@@ -20,28 +20,17 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .base_cursor import BaseCursor
+    from .copy_lines import LineMaker
     from .cursor import Cursor
     from .cursor_async import AsyncCursor
     from .flows.copy import CopyStream
+    from .packed_rows import RowMaker
 
 #: Rows are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 16
 
 _BINARY_HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _BINARY_TRAILER = b"\xff\xff"
-
-_ESCAPES = {
-    b"\b": rb"\b",
-    b"\t": rb"\t",
-    b"\n": rb"\n",
-    b"\v": rb"\v",
-    b"\f": rb"\f",
-    b"\r": rb"\r",
-    b"\\": rb"\\",
-}
-_UNESCAPES = {escaped[1:]: plain for plain, escaped in _ESCAPES.items()}
-_escape = re.compile(rb"[\b\t\n\v\f\r\\]").sub
-_unescape = re.compile(rb"\\(.)", re.DOTALL).sub
 
 _int16 = Struct("!h")
 _int32 = Struct("!i")
@@ -70,10 +59,14 @@ class BaseCopy:
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         shield = shield_for(cursor._connection)
+        self._shielded = shield is not None
         self._cover = bytes if shield is None else shield.cover
         self._uncover = bytes if shield is None else shield.uncover
         self._typed = False
         self._columns: int | None = None  # how many there are, once that was said
+        self._maker: LineMaker | RowMaker | None = None
+        self._made: Callable[[Any], str | bytes | None] = _no_row
+        self._unsent_rows: list[Any] = []  # those of the maker; they come after what is in the next list
         self._unsent: list[Buffer] = []
         self._unsent_size = 0
         self._header_due = True
@@ -127,8 +120,10 @@ class BaseCopy:
         if self._reading:
             self._transformer.set_loader_types(oids, format)
         else:
+            self._join_rows()
             self._transformer.set_dumper_types(oids, format)
             self._columns = len(oids)
+            self._maker, self._made = None, _no_row
         self._typed = True
 
     def _raw_data(self, data: Buffer | str) -> Buffer:
@@ -142,36 +137,69 @@ class BaseCopy:
         self._raw = True
         return data
 
-    def _row_data(self, row: Iterable[Any]) -> bytes:
+    def _collect_row(self, row: Iterable[Any]) -> bytes:
+        """Collect a row, as `_collect()` does."""
+        data = self._made(row)
+        if data is None:
+            return self._collect_any_row(row)
+        self._unsent_rows.append(data)
+        self._unsent_size += len(data)
+        return self._collected() if self._unsent_size > _SEND_SIZE else b""
+
+    def _collect_any_row(self, row: Iterable[Any]) -> bytes:
+        """Collect a row in the plain way; others like it need not go it."""
         row = row if isinstance(row, (tuple, list)) else tuple(row)
         if self._columns is not None and len(row) != self._columns:
             raise e.DataError(f"expected {self._columns} values in row, got {len(row)}")
-        return self._binary_row(row) if self._binary else self._text_row(row)
+        data = self._collect(self._binary_row(row) if self._binary else self._text_row(row))
+        if self._binary or not self._shielded:
+            self._maker = self._maker or self._new_maker()
+            self._maker.learn(row)
+            self._made = self._maker.row
+        return data
+
+    def _new_maker(self) -> LineMaker | RowMaker:
+        if self._binary:
+            from .packed_rows import RowMaker
+
+            return RowMaker(self._transformer)
+        from .copy_lines import LineMaker
+
+        return LineMaker(self._transformer)
 
     def _collect(self, data: Buffer) -> bytes:
         """Collect what is written; b"" until there is enough of it to be sent."""
         if self._reading:
             raise TypeError("data cannot be written to a COPY ... TO STDOUT")
+        self._join_rows()
         self._unsent.append(data)
         self._unsent_size += len(data)
         return self._collected() if self._unsent_size > _SEND_SIZE else b""
 
     def _collected(self) -> bytes:
         """What was collected, to be sent now."""
+        self._join_rows()
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_size = 0
         return data
 
+    def _join_rows(self) -> None:
+        if self._unsent_rows:
+            assert self._maker is not None
+            self._unsent.append(self._maker.join(self._unsent_rows))
+            self._unsent_rows.clear()
+
     def _last_data(self) -> bytes:
         """What is left to be sent at the end."""
         if self._binary and not self._raw:
+            self._join_rows()
             self._unsent += (self._header(), _BINARY_TRAILER)
         return self._collected()
 
     def _text_row(self, row: Sequence[Any]) -> bytes:
         values = self._transformer.dump_sequence(row, [PyFormat.TEXT] * len(row))
-        line = [rb"\N" if v is None else _escape(lambda m: _ESCAPES[m[0]], self._cover(v)) for v in values]
+        line = [rb"\N" if v is None else escape(self._cover(v)) for v in values]
         return self._uncover(b"\t".join(line) + b"\n")
 
     def _binary_row(self, row: Sequence[Any]) -> bytes:
@@ -208,7 +236,7 @@ class BaseCopy:
             line = self._cover(data).removesuffix(b"\n")
             # A table without columns has empty lines; so has one with one column, if that is empty.
             fields = line.split(b"\t") if line or self._reader().columns else []
-            values = [None if field == rb"\N" else self._uncover(_parse_text(field)) for field in fields]
+            values = [None if field == rb"\N" else self._uncover(unescape(field)) for field in fields]
         if not self._typed:
             self._transformer.set_loader_types([0] * len(values), Format(self._binary))
             self._typed = True
@@ -228,9 +256,8 @@ class BaseCopy:
                 self._cursor._take([result])
 
 
-def _parse_text(field: bytes) -> bytes:
-    """The value of a field in text format that is not NULL."""
-    return _unescape(lambda m: _UNESCAPES.get(m[1], m[1]), field) if b"\\" in field else field
+def _no_row(row: Any) -> None:
+    """Nothing is known yet that rows could be like."""
 
 
 def _parse_binary(row: bytes) -> list[bytes | None]:
@@ -411,7 +438,7 @@ class Copy(BaseCopy):
             ProgrammingError: an object cannot be adapted.
             DataError: a value cannot be what its type can hold.
         """
-        if data := self._collect(self._row_data(row)):
+        if data := self._collect_row(row):
             self.writer.write(data)
 
     def read(self) -> bytes:
@@ -497,7 +524,7 @@ class AsyncCopy(BaseCopy):
 
     async def write_row(self, row: Iterable[Any]) -> None:
         """As `Copy.write_row()`."""
-        if data := self._collect(self._row_data(row)):
+        if data := self._collect_row(row):
             await self.writer.write(data)
 
     async def read(self) -> bytes:

@@ -20,7 +20,9 @@ from .tokens import parameters
 if TYPE_CHECKING:
     from re import Match
 
-    from .abc import Buffer, Params, Query, QueryNoTemplate
+    from .abc import Buffer, DumperKey, Params, Query, QueryNoTemplate
+    from .packed_rows import PackFunc
+    from .protocol.frontend import Frame
     from .transformer import Field, Transformer
     from .typeinfo import TypesRegistry
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 # cache would push out others.
 _CACHED_LENGTH = 4096
 _CACHED_PARAMETERS = 50
+
+#: Where there are more parameters, or more combinations of their dumpers, packing is not worth the preparations.
+_PACKED_VALUES = 100
+_PACKED_KINDS = 64
 
 _formats = {format.value: format for format in PyFormat}
 
@@ -63,6 +69,7 @@ class PostgresQuery:
         self._placeholders = _NO_PLACEHOLDERS
         self._has_own_params = False  # those of a template string
         self._casts: list[_Cast] = []
+        self._packed: dict[tuple[DumperKey | None, ...], PackedParams | None] = {}
         self._clear(b"")
 
     def convert(self, query: Query, params: Params | None = None) -> None:
@@ -111,6 +118,37 @@ class PostgresQuery:
             return
         self._check_params(params)
         self._take(params)
+
+    def pack(self, params: Params) -> PackedParams | None:
+        """How to pack parameters for the statement that is here already; sets `types` and `formats` to go with them.
+
+        None stands for parameters that have to be taken by `dump()`: unusual ones, and those that are wrong.
+        """
+        if self._has_own_params or self._text_only:
+            return None
+        try:
+            values = self._packed_values(params)
+            if values is None or not 0 < len(values) <= _PACKED_VALUES:
+                return None
+            formats = self._formats_of(values)
+            key = self._transformer.get_keys(values, formats)
+            packed = self._packed.get(key)
+            if packed is None and len(self._packed) < _PACKED_KINDS:
+                packed = self._packed[key] = PackedParams(self._transformer, values, formats, self._placeholders.names)
+        except Exception:
+            return None
+        if packed is not None:
+            self.types = packed.types
+            self.formats = packed.formats
+        return packed
+
+    def _packed_values(self, params: Params) -> Sequence[Any] | None:
+        """The values in their order, if such parameters can be packed."""
+        fits = isinstance(params, (tuple, list)) if self._placeholders.names is None else type(params) is dict
+        return self._placeholders.values(params) if fits else None
+
+    def _formats_of(self, values: Sequence[Any]) -> Sequence[PyFormat]:
+        return self._placeholders.formats
 
     def _take(self, params: Params) -> None:
         placeholders = self._placeholders
@@ -233,6 +271,36 @@ class PostgresQuery:
         self.formats = None
 
 
+class PackedParams:
+    """How the parameters of a statement are packed if they need the same dumpers as `values`.
+
+    Attributes:
+        types: their oids.
+        formats: their formats.
+    """
+
+    def __init__(
+        self,
+        transformer: Transformer,
+        values: Sequence[Any],
+        formats: Sequence[PyFormat],
+        names: Sequence[str] | None,
+    ) -> None:
+        from .packed_rows import packed_value
+
+        transformer.dump_sequence(values, formats)
+        self.types = transformer.types or ()
+        self.formats = transformer.formats or []
+        self._names = names
+        self._values = [packed_value(transformer, obj, format) for obj, format in zip(values, formats, strict=True)]
+
+    def packer(self, frame: Frame) -> PackFunc:
+        """What packs the parameters, with `frame` around them."""
+        from .packed_rows import row_packer
+
+        return row_packer(self._values, frame, self._names)
+
+
 class RawQuery(PostgresQuery):
     """A statement that has the placeholders `$1`, `$2`, … already. It is sent as it is; so `%` needs no care.
 
@@ -245,6 +313,12 @@ class RawQuery(PostgresQuery):
     def _take(self, params: Params) -> None:
         self.query = self._placeholders.query
         self._dump(params, [PyFormat.AUTO] * len(params))  # type: ignore[arg-type]
+
+    def _packed_values(self, params: Params) -> Sequence[Any] | None:
+        return params if isinstance(params, (tuple, list)) else None
+
+    def _formats_of(self, values: Sequence[Any]) -> Sequence[PyFormat]:
+        return [PyFormat.AUTO] * len(values)
 
     def _check_params(self, params: Params) -> None:
         if isinstance(params, Mapping):

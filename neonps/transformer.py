@@ -54,6 +54,8 @@ class Transformer:
     types: tuple[int, ...] | None
     #: Their formats.
     formats: list[pq.Format] | None
+    #: What `set_dumper_types()` has set.
+    row_dumpers: list[Dumper] | None
 
     def __init__(self, context: AdaptContext | None = None) -> None:
         self._adapters = adapters_of(context)
@@ -66,7 +68,8 @@ class Transformer:
             PyFormat.BINARY: {},
         }
         self._loaders: tuple[dict[int, Loader], dict[int, Loader]] = ({}, {})
-        self._row_dumpers: list[Dumper] | None = None
+        self.row_dumpers = None
+        self._oid_of_none: int | None = None
         self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
         self._wire_rows: WireRows | None = None
@@ -113,12 +116,36 @@ class Transformer:
         Raises:
             ProgrammingError: there is none for its class.
         """
+        return self._class_dumper(type(obj), format).get_key(obj, format)
+
+    def _class_dumper(self, cls: type, format: PyFormat) -> Dumper:
         dumpers = self._dumpers[format]
-        cls = type(obj)
         dumper = dumpers.get(cls)
         if dumper is None:
             dumper = dumpers[cls] = self._adapters.get_dumper(cls, format)(cls, self)
-        return dumper.get_key(obj, format)
+        return dumper
+
+    def get_keys(self, params: Sequence[Any], formats: Sequence[PyFormat]) -> tuple[DumperKey | None, ...]:
+        """Return what decides which dumper each of `params` needs, None for None.
+
+        Raises:
+            ProgrammingError: there is none for one of them.
+        """
+        return tuple(
+            [None if obj is None else self.get_key(obj, format) for obj, format in zip(params, formats, strict=False)]
+        )
+
+    def class_dumper(self, cls: type, format: PyFormat) -> tuple[Dumper, bool]:
+        """Return the dumper for the class `cls`, and whether it dumps all objects of it: none needs another one.
+
+        Raises:
+            ProgrammingError: there is none.
+        """
+        from .adapt import Dumper
+
+        dumper = self._class_dumper(cls, format)
+        kind: Any = type(dumper)
+        return dumper, kind.get_key is Dumper.get_key and kind.upgrade is Dumper.upgrade
 
     def get_dumper_by_oid(self, oid: int, format: pq.Format) -> Dumper:
         """Return a dumper that makes values of type `oid`.
@@ -134,7 +161,7 @@ class Transformer:
         Raises:
             ProgrammingError: no dumper is known for one of the types.
         """
-        self._row_dumpers = [self.get_dumper_by_oid(oid, format) for oid in types]
+        self.row_dumpers = [self.get_dumper_by_oid(oid, format) for oid in types]
         self.types = tuple(types)
         self.formats = [format] * len(types)
 
@@ -149,10 +176,9 @@ class Transformer:
             ProgrammingError: an object has no dumper.
             DataError: Postgres cannot hold an object.
         """
-        if self._row_dumpers is not None:
+        if self.row_dumpers is not None:
             return [
-                None if obj is None else dumper.dump(obj)
-                for dumper, obj in zip(self._row_dumpers, params, strict=False)
+                None if obj is None else dumper.dump(obj) for dumper, obj in zip(self.row_dumpers, params, strict=False)
             ]
 
         values: list[Buffer | None] = []
@@ -194,7 +220,9 @@ class Transformer:
         return f"::{name}{'[]' if oid == info.array_oid else ''}".encode()
 
     def _none_oid(self) -> int:
-        return self._adapters.get_dumper(type(None), PyFormat.TEXT).oid
+        if self._oid_of_none is None:
+            self._oid_of_none = self._adapters.get_dumper(type(None), PyFormat.TEXT).oid
+        return self._oid_of_none
 
     # Postgres to Python
 

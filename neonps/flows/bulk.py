@@ -10,8 +10,9 @@ from ..isolation import TransactionCharacteristics
 from ..pq import TransactionStatus
 from ..protocol import frontend as f
 from ..protocol.collector import Collector
-from ..protocol.frontend import FrontendMessage
+from ..protocol.frontend import Encoded, FrontendMessage
 from ..protocol.result import Result
+from .executions import Executions
 from .requests import Flow
 from .series import TEXT, extended, refuse_copy, series
 from .session import COMMIT, STATEMENT_AT_STAKE, UNDO, Session
@@ -32,16 +33,16 @@ def executemany(
     opening = session.opening()
     collector = Collector(query.query, keep=returning, codec=session.machine.codec)
     session.stake = STATEMENT_AT_STAKE[own]
-    names: set[bytes] = set()
+    executions = Executions(query, session.prepared, collector, prepare=prepare, describe=returning, binary=binary)
     try:
-        rest = yield from _send_many(session, query, params, returning, binary, prepare, names, collector)
+        rest = yield from _send_many(session, params, executions, collector)
         if not rest and not session.busy:
             return [] if returning else Tally(0, "")
         yield from session.write(_encode(session, *rest, f.Sync()))
         yield from session.drain(collector)
         yield from session.settle(collector)
     except BaseException as error:
-        session.prepared.distrust(names)
+        session.prepared.distrust(executions.names)
         if isinstance(error, Exception) and session.machine.needs_sync and not session.closed:
             # A mistake in the parameters; what was sent before it has an end all the same.
             yield from session.send(*([UNDO] if own else []), f.Sync())
@@ -54,52 +55,20 @@ def executemany(
 
 
 def _send_many(
-    session: Session,
-    query: Query,
-    params: Iterable[Params],
-    returning: bool,
-    binary: bool,
-    prepare: bool,
-    names: set[bytes],
-    collector: Collector,
-) -> Flow[list[FrontendMessage]]:
-    """Send a Bind and Execute for each of `params`, in large pieces, but for the last piece, which it returns.
-
-    `names` takes those of the prepared statements.
-    """
-    messages: list[FrontendMessage] = []
-    parsed: tuple[bytes, tuple[int, ...]] | None = None
-    name = b""
-    size = 0
+    session: Session, params: Iterable[Params], executions: Executions, collector: Collector
+) -> Flow[list[FrontendMessage | Encoded]]:
+    """Send an execution for each of `params`, in large pieces, but for the last piece, which it returns."""
     for each in params:
-        query.dump(each)
-        # Types depend on the values; and with a client-side cursor, so does the text.
-        if parsed is None or parsed != (query.query, query.types):
-            refuse_copy(query)
-            parsed = query.query, query.types
-            collector.query = query.query
-            name, known = session.prepared.choose(query, prepare)
-            names.add(name)
-            if not known:
-                messages.append(f.Parse(name, query.query, query.types))
-                size += len(query.query)
-        values = query.bound
-        messages.append(f.Bind(b"", name, values, query.formats or (), (int(binary),)))
-        if returning:
-            messages.append(f.DescribePortal(b""))
-        messages.append(f.Execute(b""))
-        size += 64 + sum([len(value) for value in values if value is not None])
-        if size > _SEND_SIZE:
-            size = 0
-            yield from session.write(_encode(session, *messages))
-            messages.clear()
+        executions.add(each)
+        if executions.size > _SEND_SIZE:
+            yield from session.write(_encode(session, *executions.take()))
             yield from session.take_arrived(collector)
             if collector.error is not None:
                 break
-    return messages
+    return executions.take()
 
 
-def _encode(session: Session, *messages: FrontendMessage) -> bytes:
+def _encode(session: Session, *messages: FrontendMessage | Encoded) -> bytes:
     """Encode one piece of a series; what has to go in front goes in front of the first."""
     return session.encode(*messages) if session.busy else session.encode_opened(*messages)
 

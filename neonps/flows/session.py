@@ -15,7 +15,7 @@ from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
 from ..protocol.collector import Collector
-from ..protocol.frontend import FrontendMessage
+from ..protocol.frontend import Encoded, FrontendMessage
 from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket_end import WebSocketClosed
@@ -87,7 +87,7 @@ class Session(Transport):
 
     # Sending and receiving
 
-    def send(self, *messages: FrontendMessage) -> Flow[None]:
+    def send(self, *messages: FrontendMessage | Encoded) -> Flow[None]:
         """Send messages, after whatever was held back.
 
         Raises:
@@ -95,7 +95,7 @@ class Session(Transport):
         """
         yield from self.write(self.encode(*messages))
 
-    def encode(self, *messages: FrontendMessage) -> bytes:
+    def encode(self, *messages: FrontendMessage | Encoded) -> bytes:
         """The bytes of messages, which have to be sent next. Raises what `send` raises."""
         self._waiting = False  # until the machine is not ahead of what was sent any more
         try:
@@ -125,7 +125,7 @@ class Session(Transport):
         self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
         return opening
 
-    def encode_opened(self, *messages: FrontendMessage, begin: bool = True) -> bytes:
+    def encode_opened(self, *messages: FrontendMessage | Encoded, begin: bool = True) -> bytes:
         """Encode `messages` after what has to go in front; only if that succeeds it counts as sent."""
         data = self.encode(*self._closing(), *series(self.opening(begin)), *messages)
         self.prefix = []
@@ -218,8 +218,14 @@ class Session(Transport):
                 yield from self.send(f.Sync())
             if machine.state is State.IDLE:
                 break
-            collector.handle((yield from self.next_event()))
+            self._hand_over((yield from self.next_event()), collector)
         self.busy = False
+
+    def _hand_over(self, event: BackendMessage, collector: Collector) -> None:
+        """Give `collector` an event, and where it only counts, all at once those after it that are the same."""
+        collector.handle(event)
+        if not collector.keep and type(event) is b.CommandComplete:
+            collector.repeat(self.machine.take_repeated(event.tag))
 
     def end(self, collector: Collector) -> Flow[None]:
         """Raise the error with which the server has ended the session."""
@@ -564,7 +570,7 @@ class Session(Transport):
         """
         yield from self.poll()
         while (event := self.arrived_event()) is not None:
-            collector.handle(event)
+            self._hand_over(event, collector)
         if collector.fatal:
             yield from self.end(collector)
 

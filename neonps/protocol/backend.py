@@ -430,6 +430,25 @@ class BackendParser:
         self._needed = 5
         return message
 
+    def repetitions(self, message: bytes) -> int:
+        """How many times the bytes of `message`, one message or several, come next."""
+        if self._later and not self._gather():
+            return 0
+        data, pos, size = self._data, self._pos, len(message)
+        count = 0
+        step = 1 << ((len(data) - pos) // size).bit_length()
+        block = message * step
+        while step:
+            if data.startswith(block, pos + count * size):
+                count += step
+            step //= 2
+            block = block[: step * size]
+        return count
+
+    def skip(self, size: int) -> None:
+        """Leave out what comes next, whole messages of `size` bytes."""
+        self._pos += size
+
     def _gather(self) -> bool:
         """Join what came with what was left over, but only once that completes a message.
 

@@ -24,7 +24,7 @@ class Collector:
         fatal: the server ends the session after the error.
         copy: the CopyInResponse or CopyOutResponse that the last statement has answered, if it did.
         rowcount: how many rows the statements say they have touched, when results are not kept.
-        query: what was sent; see below.
+        keep, query: see below.
         command_tag: that of the last statement, when results are not kept.
 
     Args:
@@ -36,7 +36,8 @@ class Collector:
     def __init__(self, query: bytes | None = None, keep: bool = True, codec: str = "utf-8") -> None:
         self.rowcount = 0
         self.command_tag = ""
-        self._keep = keep
+        self.keep = keep
+        self._last_rowcount = 0
         self.results: list[Result] = []
         self.error: Error | None = None
         self.fatal = False
@@ -56,6 +57,10 @@ class Collector:
         if handler is not None:
             handler(self, event)
 
+    def repeat(self, count: int) -> None:
+        """Take it that the last statement was answered `count` times more in the same way; results are not kept."""
+        self.rowcount += count * self._last_rowcount
+
     def drop(self, count: int) -> None:
         """Forget the first `count` results: those of statements that the driver has put in front."""
         del self.results[:count]
@@ -67,7 +72,7 @@ class Collector:
         self._rows = None
 
     def _data_rows(self, event: b.DataRows) -> None:
-        if not self._keep:
+        if not self.keep:
             return
         if self._rows is None:
             raise b.ProtocolError("the server has sent rows without saying what is in them")
@@ -90,10 +95,11 @@ class Collector:
 
     def _finish(self, result: Result) -> None:
         self._rows = None
-        if self._keep:
+        if self.keep:
             self.results.append(result)
         else:
-            self.rowcount += result.command_tuples or 0
+            self._last_rowcount = result.command_tuples or 0
+            self.rowcount += self._last_rowcount
             self.command_tag = result.command_tag
 
     def _failed(self, event: b.ErrorResponse) -> None:

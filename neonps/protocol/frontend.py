@@ -45,6 +45,10 @@ def _string(value: bytes) -> bytes:
     return value + b"\0"
 
 
+def _counted(formats: Sequence[int]) -> bytes:
+    return Struct(f"!H{len(formats)}h").pack(len(formats), *formats)
+
+
 class StartupMessage(Record):
     """Begins a session: `parameters` such as user and database, by name."""
 
@@ -147,6 +151,22 @@ class Parse(Record):
         return _message(b"P", _string(self.statement), _string(self.query), packed)
 
 
+class Frame(Record):
+    """What is around values that are packed elsewhere: their number, and for each its length and its bytes.
+
+    Attributes:
+        head: what is before them.
+        tail: what is behind them.
+        code: what begins a message, whose length follows, and then the head; b"" if it is none.
+        rest: how much of the tail belongs to that message, in bytes.
+    """
+
+    head: bytes = b""
+    tail: bytes = b""
+    code: bytes = b""
+    rest: int = 0
+
+
 class Bind(Record):
     """Binds values to a prepared statement, which makes a portal.
 
@@ -164,9 +184,8 @@ class Bind(Record):
         values = self.values
         if len(values) > 65535:
             raise MessageTooLong(f"a statement takes at most 65535 parameters, not {len(values)}")
-        parts: list[Buffer] = [_string(self.portal), _string(self.statement)]
-        parts.append(Struct(f"!H{len(self.formats)}h").pack(len(self.formats), *self.formats))
-        parts.append(_uint16(len(values)))
+        frame = self.frame()
+        parts: list[Buffer] = [frame.head, _uint16(len(values))]
         for value in values:
             if value is None:
                 parts.append(b"\xff\xff\xff\xff")
@@ -176,8 +195,14 @@ class Bind(Record):
                 except Exception:
                     raise MessageTooLong(f"a value of {len(value)} bytes is more than Postgres takes") from None
                 parts.append(value)
-        parts.append(Struct(f"!H{len(self.result_formats)}h").pack(len(self.result_formats), *self.result_formats))
-        return _message(b"B", *parts)
+        parts.append(frame.tail)
+        return _message(frame.code, *parts)
+
+    def frame(self, *following: FrontendMessage) -> Frame:
+        """What is around the values, whatever they are, in this message and those that follow it."""
+        head = _string(self.portal) + _string(self.statement) + _counted(self.formats)
+        rest = _counted(self.result_formats)
+        return Frame(head, b"".join([rest, *(message.encode() for message in following)]), b"B", len(rest))
 
 
 class DescribeStatement(Record):
@@ -296,3 +321,13 @@ FrontendMessage = Union[
     GSSResponse, Query, Parse, Bind, DescribeStatement, DescribePortal, Execute, CloseStatement, ClosePortal,
     FunctionCall, Flush, Sync, CopyData, CopyDone, CopyFail, Terminate,
 ]  # fmt: skip
+
+
+class Encoded(Record):
+    """Messages that are encoded already: one of each of `kinds`, and that again for each piece of `data`."""
+
+    kinds: tuple[type, ...]
+    data: Sequence[bytes]
+
+    def encode(self) -> bytes:
+        return b"".join(self.data)

@@ -17,6 +17,7 @@ Three things are not in the table:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from ..encodings import codec_of_text
@@ -24,7 +25,7 @@ from ..pq import TransactionStatus
 from . import backend as b
 from . import frontend as f
 from .backend import BackendMessage, BackendParser, ProtocolError
-from .frontend import FrontendMessage
+from .frontend import Encoded, FrontendMessage
 
 
 class State(Enum):
@@ -155,6 +156,8 @@ ANY_TIME = frozenset({b.NoticeResponse, b.ParameterStatus, b.NotificationRespons
 
 COPYING_IN = frozenset({S.COPY_IN, S.QUERY_COPY_IN})
 
+_BIND_COMPLETE = b"2\0\0\0\4"
+
 _COPY_INPUT = frozenset({f.CopyData, f.CopyDone, f.CopyFail})
 
 _TRANSACTION_STATUS = {
@@ -194,7 +197,7 @@ class StateMachine:
             return State.CLOSED
         return self._due[0] if self._due else State.IDLE
 
-    def send(self, *messages: FrontendMessage) -> bytes:
+    def send(self, *messages: FrontendMessage | Encoded) -> bytes:
         """Record that the client sends `messages`, and give their bytes.
 
         Raises:
@@ -203,8 +206,19 @@ class StateMachine:
         """
         data = b"".join([message.encode() for message in messages])
         for message in messages:
-            self._record(type(message), message)
+            if isinstance(message, Encoded):
+                self._record_series(message.kinds, len(message.data))
+            else:
+                self._record(type(message), message)
         return data
+
+    def _record_series(self, kinds: Sequence[type], times: int) -> None:
+        """Record extended-query messages, none of which is a Sync."""
+        if self._closed:
+            raise ProtocolError("nothing can be sent after Terminate")
+        if not self._skipping:
+            self._due.extend([REQUESTS[kind] for kind in kinds] * times)
+            self._in_series = True
 
     def _record(self, kind: type, message: FrontendMessage) -> None:
         if self._closed:
@@ -266,6 +280,26 @@ class StateMachine:
             self.transaction_status = _TRANSACTION_STATUS[message.status]
         self._move(state, following, kind)
         return message
+
+    def take_repeated(self, tag: str) -> int:
+        """Take the answers to further executions that are the same, and give their number.
+
+        Args:
+            tag: that of the CommandComplete which came last, after a BindComplete.
+        """
+        due = self._due
+        if len(due) < 2 or not tag.isascii():
+            return 0
+        answer = _BIND_COMPLETE + b"C" + (5 + len(tag)).to_bytes(4, "big") + tag.encode() + b"\0"
+        count = 0
+        for _ in range(self._parser.repetitions(answer)):
+            if len(due) < 2 or due[0] is not State.BIND or due[1] is not State.EXECUTE:
+                break
+            due.popleft()
+            due.popleft()
+            count += 1
+        self._parser.skip(count * len(answer))
+        return count
 
     def _move(self, state: State, following: State, kind: type) -> None:
         due = self._due
