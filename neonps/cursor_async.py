@@ -12,6 +12,9 @@ from .copy import AsyncCopy, AsyncWriter
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
     from .connection_async import AsyncConnection
 
 _Self = TypeVar("_Self", bound="AsyncCursor[Any]")
@@ -108,6 +111,31 @@ class AsyncCursor(BaseCursor[Row]):
         """As `Cursor.fetchall()`."""
         await self._await_results()
         return self._fetch(None)
+
+    async def fetch_arrow_table(self) -> pyarrow.Table:
+        """As `Cursor.fetch_arrow_table()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_arrow_table")
+        await self._await_results()
+        return fetching.table(self)
+
+    async def fetch_df(self) -> pandas.DataFrame:
+        """As `Cursor.fetch_df()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_df", "pandas")
+        return fetching.frame(await self.fetch_arrow_table())
+
+    async def fetch_record_batches(self, size: int = 65_536) -> AsyncIterator[pyarrow.RecordBatch]:
+        """As `Cursor.fetch_record_batches()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_record_batches")
+        fetching.check_size(size)
+        await self._await_results()
+        for batch in fetching.batches(self, size):
+            yield batch
 
     def __aiter__(self: _Self) -> _Self:
         return self
