@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -108,9 +109,10 @@ def reader(oid: int, modifier: int, format: Format, session: Session, streamed: 
     """
     info = session.types.get(oid)
     if info is not None and oid == info.array_oid:
-        element = reader(info.oid, modifier, format, session, streamed)
         if format is Format.BINARY:
-            return lists.from_binary(element)
+            return lists.from_binary(reader(info.oid, modifier, format, session, streamed))
+        # The elements come out of the whole array, which is UTF-8 by then.
+        element = reader(info.oid, modifier, format, replace(session, codec="utf-8"), streamed)
         return lists.from_text(element, info.delimiter, session)
     if oid == _NUMERIC_OID:
         return _numeric(modifier, format, session, streamed)

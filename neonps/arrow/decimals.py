@@ -31,6 +31,7 @@ _DIGIT = np.dtype(">u2")
 
 #: So many decimal digits fit into an int64 whatever they are.
 _DIGITS_OF_INT64 = 18
+_POWERS = 10 ** np.arange(_DIGITS_OF_INT64 + 1, dtype=np.int64)
 
 
 def declared(modifier: int) -> Any:
@@ -158,12 +159,13 @@ def _unscaled(values: Values, count: NDArray[Any], weight: NDArray[Any], places:
         have = np.flatnonzero(count > at)
         digits = numbers_at(values.data, _DIGIT, values.starts[have] + _HEADER + 2 * at).astype(np.int64)
         power = 4 * (weight[have] - at) + places
-        # What is cut off at the right is zeros that fill up the last digit.
-        numbers[have] += np.where(
-            power >= 0,
-            digits * 10 ** np.clip(power, 0, _DIGITS_OF_INT64),
-            digits // 10 ** np.clip(-power, 0, _DIGITS_OF_INT64),
-        )
+        low = np.flatnonzero(power < 0)
+        if len(low):
+            # What is cut off at the right is zeros that fill up the last digit.
+            digits[low] //= _POWERS[np.minimum(-power[low], _DIGITS_OF_INT64)]
+            power[low] = 0
+        digits *= _POWERS[np.minimum(power, _DIGITS_OF_INT64)]
+        numbers[have] += digits
     return numbers
 
 

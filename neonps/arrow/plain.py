@@ -52,7 +52,7 @@ def number_from_binary(kind: Any, dtype: str) -> Reader:
 def uuid_from_text(values: Values) -> Any:
     """A reader of uuids, written with hyphens."""
     values.check_length(_UUID_TEXT, "uuid")
-    digits = values.octets().tobytes().replace(b"-", b"")
+    digits = values.octets().tobytes().translate(None, b"-")
     try:
         data = a2b_hex(digits)
     except HexError:
@@ -101,4 +101,4 @@ def jsonb_from_binary(values: Values, session: Session) -> Any:
     versions = numbers_at(values.data, np.dtype(">u1"), values.starts, there)
     if (versions[~there if there is not None else slice(None)] != _JSONB_VERSION).any():
         raise Unreadable("a value is no jsonb of version 1")
-    return as_text(Values(values.data, values.starts + 1, values.lengths - 1), session)
+    return as_text(Values(values.data, values.starts + (values.lengths > 0), values.lengths - 1), session)

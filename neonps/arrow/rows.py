@@ -121,6 +121,10 @@ def row_starts(data: bytes | memoryview, rows: int, columns: int) -> NDArray[Any
     found = np.flatnonzero(octets[: max(len(octets) - _HEAD + 1, 0)] == ord("D"))
     if len(found) > rows:
         found = found[numbers_at(data, _COUNT, found + 5) == columns]
+    if len(found) > rows:  # values can look like that too; but then there is hardly a row behind them
+        after = found + 1 + numbers_at(data, _LENGTH, found + 1)
+        within = (after > found) & (after <= len(data))
+        found = found[within & ((after == len(data)) | (octets[np.where(within, after, 0) % len(octets)] == ord("D")))]
     if len(found) == rows and rows:
         after = found + 1 + numbers_at(data, _LENGTH, found + 1)
         if found[0] == 0 and after[-1] == len(data) and (after[:-1] == found[1:]).all():
