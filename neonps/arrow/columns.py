@@ -167,10 +167,7 @@ def _common(kinds: list[Any]) -> Any:
                 continue
             found = kind if not pa.types.is_list(found) else pa.list_(_common([found.value_type, kind.value_type]))
         else:
-            scale = max(kind.scale, found.scale)
-            whole = max(kind.precision - kind.scale, found.precision - found.scale)
-            found = decimals.decimal_type(max(kind.precision, found.precision), scale)
-            assert whole >= 0
+            found = decimals.decimal_type(max(kind.precision, found.precision), max(kind.scale, found.scale))
     return found
 
 

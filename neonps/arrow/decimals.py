@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from .reading import MOST_DIGITS_128, MOST_DIGITS_256, Reader, Session, each_loaded
+from ..pq import Format
+from ..typemod import NumericTypeModifier
+from .reading import Reader, Session, each_loaded
 from .values import Unreadable, Values, contents, numbers_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+#: What Arrow's decimals of 128 and of 256 bits hold.
+MOST_DIGITS_128 = 38
+MOST_DIGITS_256 = 76
 
 _NUMERIC_OID = 1700
 
@@ -38,8 +44,6 @@ def declared(modifier: int) -> Any:
     """The type of a column that is declared as numeric(precision, scale); None if it is not, or too large for Arrow."""
     if modifier < 0:
         return None
-    from ..typemod import NumericTypeModifier
-
     said = NumericTypeModifier(_NUMERIC_OID)
     precision, scale = said.get_precision(modifier), said.get_scale(modifier)
     assert precision is not None
@@ -108,7 +112,7 @@ def _fitting(strings: Any) -> Any:
 
 def from_binary(kind: Any, session: Session) -> Reader:
     """A reader of binary; `kind` as in `from_text()`."""
-    load = session.transformer.get_loader(_NUMERIC_OID, _binary_format()).load
+    load = session.transformer.get_loader(_NUMERIC_OID, Format.BINARY).load
 
     def read(values: Values) -> Any:
         values_there = values if values.nulls is None else _without_nulls(values)
@@ -124,27 +128,21 @@ def from_binary(kind: Any, session: Session) -> Reader:
             raise Unreadable("a value is no numeric")
         most_after = int(scale.max(initial=0))
         most_whole = 4 * (max(int(weight.max(initial=-1)), -1) + 1)
-        wanted = kind if kind is not None else None
+        wanted = kind
         places = most_after if wanted is None else wanted.scale
         if most_whole + places <= _DIGITS_OF_INT64 and places >= most_after:
             numbers = _unscaled(values_there, count, weight, places)
             numbers[sign == _NEGATIVE] *= -1
             return _decimals(values, numbers, wanted if wanted is not None else decimal_type(0, places))
-        if wanted is None:
-            wanted = decimal_type(most_whole + most_after, most_after) if most_whole + most_after <= 76 else None
         objects = each_loaded(values, load)
+        if wanted is None:
+            wanted = _fitting_objects(objects)
         try:
-            return pa.array(objects, wanted if wanted is not None else _fitting_objects(objects))
+            return pa.array(objects, wanted)
         except pa.ArrowInvalid:
             raise Unreadable(_TOO_LONG) from None
 
     return read
-
-
-def _binary_format() -> Any:
-    from ..pq import Format
-
-    return Format.BINARY
 
 
 def _without_nulls(values: Values) -> Values:

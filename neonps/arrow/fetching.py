@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from .rows import Part
     from .tables import BatchMaker
 
-#: How many rows a record batch has unless told otherwise.
-DEFAULT_SIZE = 65_536
-
 
 def require(method: str, *more: str) -> None:
     """Check that the libraries are installed.

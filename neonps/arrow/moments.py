@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..pq import Format
-from .reading import Reader, Session, each_loaded, interval_array
+from .reading import Reader, Session, each_loaded
 from .values import Unreadable, Values
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def interval_from_text(session: Session) -> Reader:
         micros = ((_integers(hours) * 60 + _integers(minutes)) * 60 + _integers(seconds)) * 1_000_000
         micros += _integers(pc.utf8_rpad(fraction, 6, "0"))
         signs = np.where(np.asarray(pc.equal(sign, "-").fill_null(False)), -1, 1)
-        return interval_array(values, _integers(years) * 12 + _integers(months), _integers(days), micros * signs)
+        return _intervals(values, _integers(years) * 12 + _integers(months), _integers(days), micros * signs)
 
     return read
 
@@ -206,7 +206,22 @@ def interval_from_binary(values: Values) -> Any:
     for number in (2**31 - 1, -(2**31)):
         if ((days == number) & (months == number)).any():
             raise Unreadable("infinity is no interval for Arrow; cast it to text")
-    return interval_array(values, months, days, micros)
+    return _intervals(values, months, days, micros)
+
+
+def _intervals(values: Values, months: NDArray[Any], days: NDArray[Any], microseconds: NDArray[Any]) -> Any:
+    """Intervals of these numbers.
+
+    Raises:
+        Unreadable: one does not fit.
+    """
+    if len(values) and (np.abs(microseconds) > (2**63 - 1) // 1000).any():
+        raise Unreadable("an interval has more hours than Arrow's can have; cast it to text")
+    parts = np.empty(len(values), np.dtype([("months", "i4"), ("days", "i4"), ("nanoseconds", "i8")]))
+    parts["months"] = months
+    parts["days"] = days
+    parts["nanoseconds"] = microseconds * 1000
+    return values.array(pa.month_day_nano_interval(), parts)
 
 
 def timetz_from_binary(session: Session) -> Reader:

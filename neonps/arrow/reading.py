@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from ..encodings import text_codec
 from ..timezones import timezone_named
 from ..transformer import Transformer
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 
 #: Makes an array of Arrow of the values of a column; raises `Unreadable` or an exception of pyarrow.
 Reader = Callable[[Values], Any]
-
-#: Numbers of this many bytes and more cannot be told apart from longer ones by Arrow's smaller decimal.
-MOST_DIGITS_128 = 38
-MOST_DIGITS_256 = 76
 
 
 @dataclass(frozen=True)
@@ -113,20 +107,3 @@ def as_binary(values: Values) -> Any:
 def parsed(kind: Any) -> Reader:
     """A reader of text that Arrow can parse itself."""
     return lambda values: values.strings().cast(kind)
-
-
-def interval_array(values: Values, months: Any, days: Any, microseconds: Any) -> Any:
-    """Intervals of these numbers.
-
-    Raises:
-        Unreadable: one does not fit.
-    """
-    import numpy as np
-
-    if len(values) and (np.abs(microseconds) > (2**63 - 1) // 1000).any():
-        raise Unreadable("an interval has more hours than Arrow's can have; cast it to text")
-    parts = np.empty(len(values), np.dtype([("months", "i4"), ("days", "i4"), ("nanoseconds", "i8")]))
-    parts["months"] = months
-    parts["days"] = days
-    parts["nanoseconds"] = microseconds * 1000
-    return values.array(pa.month_day_nano_interval(), parts)
