@@ -196,7 +196,7 @@ class Cursor(BaseCursor[Row]):
         fetching.require("fetch_df", "pandas")
         return fetching.frame(self.fetch_arrow_table())
 
-    def fetch_record_batches(self, size: int = 65_536) -> Iterator[pyarrow.RecordBatch]:
+    def fetch_record_batches(self, size: int = 16_384) -> Iterator[pyarrow.RecordBatch]:
         """The rows that are left, as record batches of Arrow, all of one schema.
 
         There is one at least, without rows if none is left. The rows themselves have come already; for results that do

@@ -127,7 +127,7 @@ class AsyncCursor(BaseCursor[Row]):
         fetching.require("fetch_df", "pandas")
         return fetching.frame(await self.fetch_arrow_table())
 
-    async def fetch_record_batches(self, size: int = 65_536) -> AsyncIterator[pyarrow.RecordBatch]:
+    async def fetch_record_batches(self, size: int = 16_384) -> AsyncIterator[pyarrow.RecordBatch]:
         """As `Cursor.fetch_record_batches()`."""
         from .arrow import fetching
 

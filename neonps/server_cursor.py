@@ -269,7 +269,7 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
         fetching.require("fetch_arrow_table")
         return self._connection._run(fetching.table_flow(self))
 
-    def fetch_record_batches(self, size: int = 65_536) -> Iterator[pyarrow.RecordBatch]:
+    def fetch_record_batches(self, size: int = 16_384) -> Iterator[pyarrow.RecordBatch]:
         """The rows that are left, as record batches of Arrow; each is fetched when it is asked for.
 
         So that a result of any size fits into memory. Otherwise as `Cursor.fetch_record_batches()`.
@@ -358,7 +358,7 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
         fetching.require("fetch_arrow_table")
         return await self._connection._run(fetching.table_flow(self))
 
-    async def fetch_record_batches(self, size: int = 65_536) -> AsyncIterator[pyarrow.RecordBatch]:
+    async def fetch_record_batches(self, size: int = 16_384) -> AsyncIterator[pyarrow.RecordBatch]:
         """As `ServerCursor.fetch_record_batches()`."""
         from .arrow import fetching
 
