@@ -22,7 +22,7 @@ from .servers import serve
 from .table import Table
 
 #: The questions, each a module of its name with a function `measure(bench)` that gives tables.
-QUESTIONS = ("connecting", "statements", "fetching", "sending", "memory", "cold_start")
+QUESTIONS = ("connecting", "statements", "fetching", "analytics", "sending", "memory", "cold_start")
 
 
 def machine() -> dict[str, Any]:

@@ -11,6 +11,9 @@ from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
     from .connection import Connection
     from .copy import Copy, Writer
 
@@ -165,6 +168,59 @@ class Cursor(BaseCursor[Row]):
         """The rows that are left. Raises what `fetchone` raises."""
         self._await_results()
         return self._fetch(None)
+
+    def fetch_arrow_table(self) -> pyarrow.Table:
+        """The rows that are left, as a table of Arrow.
+
+        Its columns have the types that those of Postgres stand for, and are made without Python objects for the values.
+        Loaders that are registered, and the row factory, have no part in it.
+
+        Raises:
+            NotSupportedError: pyarrow or numpy is not installed.
+            ProgrammingError: there is no result to fetch from.
+            DataError: Arrow cannot hold a value; the message names the column.
+        """
+        from .arrow import fetching
+
+        fetching.require("fetch_arrow_table")
+        self._await_results()
+        return fetching.table(self)
+
+    def fetch_df(self) -> pandas.DataFrame:
+        """The rows that are left, as a frame of pandas: what `fetch_arrow_table()` gives, converted.
+
+        Columns of integers or booleans are of a nullable type if there is a NULL among the values, else of NumPy's.
+
+        Raises:
+            NotSupportedError: pandas, pyarrow or numpy is not installed.
+            Error: as `fetch_arrow_table()`.
+        """
+        from .arrow import fetching
+
+        fetching.require("fetch_df", "pandas")
+        return fetching.frame(self.fetch_arrow_table())
+
+    def fetch_record_batches(self, size: int = 16_384) -> Iterator[pyarrow.RecordBatch]:
+        """The rows that are left, as record batches of Arrow, all of one schema.
+
+        There is one at least, without rows if none is left. The rows themselves have come already; for results that do
+        not fit into memory, use a server-side cursor.
+
+        A column of numeric without a scale is text here: a type for all numbers cannot be known before the last one.
+
+        Args:
+            size: how many rows a batch has at most. Where rows are large, it has fewer.
+
+        Raises:
+            ValueError: `size` is less than 1.
+            Error: as `fetch_arrow_table()`.
+        """
+        from .arrow import fetching
+
+        fetching.require("fetch_record_batches")
+        fetching.check_size(size)
+        self._await_results()
+        return fetching.batches(self, size)
 
     def __iter__(self: _Self) -> _Self:
         return self

@@ -11,6 +11,9 @@ from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
     from .connection_async import AsyncConnection
     from .copy import AsyncCopy, AsyncWriter
 
@@ -112,6 +115,31 @@ class AsyncCursor(BaseCursor[Row]):
         """As `Cursor.fetchall()`."""
         await self._await_results()
         return self._fetch(None)
+
+    async def fetch_arrow_table(self) -> pyarrow.Table:
+        """As `Cursor.fetch_arrow_table()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_arrow_table")
+        await self._await_results()
+        return fetching.table(self)
+
+    async def fetch_df(self) -> pandas.DataFrame:
+        """As `Cursor.fetch_df()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_df", "pandas")
+        return fetching.frame(await self.fetch_arrow_table())
+
+    async def fetch_record_batches(self, size: int = 16_384) -> AsyncIterator[pyarrow.RecordBatch]:
+        """As `Cursor.fetch_record_batches()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_record_batches")
+        fetching.check_size(size)
+        await self._await_results()
+        for batch in fetching.batches(self, size):
+            yield batch
 
     def __aiter__(self: _Self) -> _Self:
         return self

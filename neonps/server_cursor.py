@@ -22,6 +22,9 @@ from .query import RawQuery
 from .rows import BaseRowFactory, Row
 
 if TYPE_CHECKING:
+    import pyarrow
+
+    from .arrow.fetching import ServerBatches
     from .connection import Connection
     from .connection_async import AsyncConnection
 
@@ -122,6 +125,15 @@ class BaseServerCursor(BaseCursor[Row]):
         return rows
 
     def _fetch_from_server(self, count: int | None) -> Flow[list[Row]]:
+        position = self._position
+        yield from self._fetch_result(count)
+        self._position = 0
+        rows = self._fetch(None)
+        self._position = position
+        return rows
+
+    def _fetch_result(self, count: int | None) -> Flow[Result]:
+        """The next `count` rows, or all, as they come; they are the current result then."""
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
         formats: Sequence[int] = (int(self._binary),)
@@ -129,10 +141,9 @@ class BaseServerCursor(BaseCursor[Row]):
             formats = self._transformer.result_formats(self._columns)
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
         self._take([result])
-        rows = self._fetch(None)
         self._position = position
         self._rowcount = -1
-        return rows
+        return result
 
     def _next_page_flow(self) -> Flow[None]:
         """Fetch as many rows as iterating takes at once."""
@@ -262,6 +273,32 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
         """The rows that are left."""
         return self._connection._run(self._fetch_flow(None))
 
+    def fetch_arrow_table(self) -> pyarrow.Table:
+        """The rows that are left, as a table of Arrow; see `Cursor.fetch_arrow_table()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_arrow_table")
+        return self._connection._run(fetching.table_flow(self))
+
+    def fetch_record_batches(self, size: int = 16_384) -> Iterator[pyarrow.RecordBatch]:
+        """The rows that are left, as record batches of Arrow; each is fetched when it is asked for.
+
+        So that a result of any size fits into memory. Otherwise as `Cursor.fetch_record_batches()`.
+
+        Args:
+            size: how many rows are fetched at once, and a batch has at most.
+        """
+        from .arrow import fetching
+
+        fetching.require("fetch_record_batches")
+        fetching.check_size(size)
+        self._check_closed()
+        return self._each_batch(fetching.ServerBatches(self, size))
+
+    def _each_batch(self, batches: ServerBatches) -> Iterator[pyarrow.RecordBatch]:
+        while (made := self._connection._run(batches.next_flow())) is not None:
+            yield from made
+
     def __next__(self) -> Row:
         if not self._page:
             self._connection._run(self._next_page_flow())
@@ -326,6 +363,25 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
     async def fetchall(self) -> list[Row]:
         """As `ServerCursor.fetchall()`."""
         return await self._connection._run(self._fetch_flow(None))
+
+    async def fetch_arrow_table(self) -> pyarrow.Table:
+        """As `ServerCursor.fetch_arrow_table()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_arrow_table")
+        return await self._connection._run(fetching.table_flow(self))
+
+    async def fetch_record_batches(self, size: int = 16_384) -> AsyncIterator[pyarrow.RecordBatch]:
+        """As `ServerCursor.fetch_record_batches()`."""
+        from .arrow import fetching
+
+        fetching.require("fetch_record_batches")
+        fetching.check_size(size)
+        self._check_closed()
+        batches = fetching.ServerBatches(self, size)
+        while (made := await self._connection._run(batches.next_flow())) is not None:
+            for batch in made:
+                yield batch
 
     async def __anext__(self) -> Row:
         if not self._page:

@@ -15,7 +15,7 @@ from node_packages import cache_dir, node_packages
 
 ROOT = Path(__file__).parent.parent
 
-TABLES = {"connecting": 2, "statements": 2, "fetching": 2, "sending": 1, "memory": 1, "cold_start": 1}
+TABLES = {"connecting": 2, "statements": 2, "fetching": 2, "analytics": 4, "sending": 1, "memory": 1, "cold_start": 1}
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

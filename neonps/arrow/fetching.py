@@ -1,0 +1,175 @@
+"""What the cursors call: it looks whether the libraries are there, and keeps the cursor's position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotSupportedError, ProgrammingError
+from ..flows.requests import Flow
+from ..protocol.result import Result
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from ..base_cursor import BaseCursor
+    from ..server_cursor import BaseServerCursor
+    from .rows import Part
+    from .tables import BatchMaker
+
+
+def require(method: str, *more: str) -> None:
+    """Check that the libraries are installed.
+
+    Args:
+        method: what needs them, for the message.
+        more: those that are needed beside pyarrow and numpy.
+
+    Raises:
+        NotSupportedError: one is not.
+    """
+    for library in ("numpy", "pyarrow", *more):
+        try:
+            import_module(library)
+        except ImportError:
+            extra = "pip install 'neonps[arrow]'" + (f" {library}" if library in more else "")
+            raise NotSupportedError(f"{method}() needs {library}: {extra}") from None
+
+
+def check_size(size: int) -> None:
+    """Check a number of rows for a batch.
+
+    Raises:
+        ValueError: it is less than 1.
+    """
+    if size < 1:
+        raise ValueError("size must be >= 1")
+
+
+def table(cursor: BaseCursor[Any]) -> pyarrow.Table:
+    """The rows that are left of the current result of a client-side cursor."""
+    from . import tables
+    from .reading import Session
+    from .rows import Part
+
+    result = cursor._fetchable()
+    stop = result.ntuples
+    made = tables.table(result.fields or (), [Part(result, cursor._position, stop)], Session.of(cursor))
+    cursor._position = stop
+    return made
+
+
+def batches(cursor: BaseCursor[Any], size: int) -> Iterator[pyarrow.RecordBatch]:
+    """The same in batches of so many rows; one without rows if none is left."""
+    from .reading import Session
+    from .rows import Part
+    from .tables import BatchMaker
+
+    result = cursor._fetchable()
+    return _each(cursor, result, BatchMaker(result.fields or (), Session.of(cursor)), Part, size)
+
+
+def _each(
+    cursor: BaseCursor[Any], result: Result, maker: BatchMaker, part: type[Part], size: int
+) -> Iterator[pyarrow.RecordBatch]:
+    first = True
+    while first or cursor._position < result.ntuples:
+        _check_same(cursor._result is result)
+        stop = min(cursor._position + size, result.ntuples)
+        if cursor._position == stop:
+            yield maker.empty()
+            return
+        for batch in maker.batches(part(result, cursor._position, stop), size):
+            cursor._position += batch.num_rows
+            yield batch
+            _check_same(cursor._result is result)
+        first = False
+
+
+def _check_same(same: bool) -> None:
+    if not same:
+        raise ProgrammingError("the cursor has gone to another result while batches were fetched from this one")
+
+
+def table_flow(cursor: BaseServerCursor[Any]) -> Flow[pyarrow.Table]:
+    """The rows that are left of a server-side cursor."""
+    from . import tables
+    from .reading import Session
+
+    parts = yield from _parts_flow(cursor, None)
+    made = tables.table(parts[-1].result.fields or (), parts, Session.of(cursor))
+    cursor._position += made.num_rows
+    return made
+
+
+def _parts_flow(cursor: BaseServerCursor[Any], count: int | None) -> Flow[list[Part]]:
+    """Rows that were fetched while iterating, and were not looked at yet; and the next `count`, or all."""
+    from .rows import Part
+
+    parts = []
+    left = len(cursor._page)
+    if left and cursor._result is not None:
+        fetched = cursor._result.ntuples
+        parts.append(Part(cursor._result, fetched - left, fetched))
+        if count is not None:
+            cursor._page.clear()
+            return parts
+    result = yield from cursor._fetch_result(count)
+    cursor._page.clear()
+    parts.append(Part(result, 0, result.ntuples))
+    return parts
+
+
+class ServerBatches:
+    """The record batches of a server-side cursor, which fetches the rows for each when it is asked for."""
+
+    def __init__(self, cursor: BaseServerCursor[Any], size: int) -> None:
+        self._cursor = cursor
+        self._size = size
+        self._query = cursor._query
+        self._maker: BatchMaker | None = None
+        self._ended = False
+
+    def next_flow(self) -> Flow[list[pyarrow.RecordBatch] | None]:
+        """The batches that come of one FETCH, mostly one; None after the last."""
+        from .reading import Session
+        from .tables import BatchMaker
+
+        if self._ended:
+            return None
+        cursor = self._cursor
+        _check_same(cursor._query is self._query)
+        parts = yield from _parts_flow(cursor, self._size)
+        result, start, stop = parts[-1]
+        maker = self._maker
+        if maker is None:
+            maker = self._maker = BatchMaker(result.fields or (), Session.of(cursor))
+            made = list(maker.batches(parts[-1], self._size)) or [maker.empty()]
+        else:
+            made = list(maker.batches(parts[-1], self._size))
+        cursor._position += stop - start
+        self._ended = start == 0 and stop < self._size
+        return made
+
+
+def frame(table: pyarrow.Table) -> pandas.DataFrame:
+    """A table as pandas has it; integers and booleans with NULL among them stay what they are, in a nullable type."""
+    import pandas
+    import pyarrow as pa
+
+    nullable = {
+        pa.int16(): pandas.Int16Dtype(),
+        pa.int32(): pandas.Int32Dtype(),
+        pa.int64(): pandas.Int64Dtype(),
+        pa.uint32(): pandas.UInt32Dtype(),
+        pa.bool_(): pandas.BooleanDtype(),
+    }
+    columns = {
+        number: column.to_pandas(types_mapper=nullable.get if column.null_count else None)
+        for number, column in enumerate(table.columns)
+    }
+    made = pandas.DataFrame(columns, index=pandas.RangeIndex(table.num_rows), copy=False)
+    made.columns = pandas.Index(table.column_names, dtype=made.columns.dtype if not columns else None)
+    return made

@@ -1,0 +1,143 @@
+"""From rows to columns: where each value of each row stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..errors import OperationalError
+from ..protocol.result import Result
+from ..protocol.wireresult import WireResult
+from .values import Values, numbers_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LENGTH = np.dtype(">i4")
+_COUNT = np.dtype(">u2")
+
+_length_at = Struct("!i").unpack_from
+
+#: What is in front of the values of a DataRow message: its type, its length, the number of values.
+_HEAD = 7
+
+#: How many rows that are lists of objects are taken at a time.
+_LISTS = 1 << 15
+
+
+class Part(NamedTuple):
+    """Some of the rows of a result: those from number `start` up to `stop`."""
+
+    result: Result
+    start: int
+    stop: int
+
+
+class Block(NamedTuple):
+    """Some rows, as the values of each column."""
+
+    rows: int
+    columns: list[Values]
+
+
+def blocks(part: Part, most_rows: int, most_bytes: int) -> Iterator[Block]:
+    """The rows in blocks.
+
+    Args:
+        part: the rows.
+        most_rows: how many a block has at most.
+        most_bytes: a block that has so many bytes of values is not made longer.
+
+    Raises:
+        OperationalError: what the server has sent makes no sense.
+    """
+    result, start, stop = part
+    if not isinstance(result, WireResult):
+        yield from _blocks_of_lists(result, start, stop, min(most_rows, _LISTS))
+        return
+    while start < stop:
+        end = min(start + most_rows, stop)
+        pieces: list[memoryview] = []
+        rows = size = 0
+        for data, first, last, count in result.pieces(start, end):
+            pieces.append(memoryview(data)[first:last])
+            rows += count
+            size += last - first
+            if size >= most_bytes:
+                break
+        yield Block(rows, columns_of(pieces[0] if len(pieces) == 1 else b"".join(pieces), rows, result.nfields))
+        start += rows
+
+
+def _blocks_of_lists(result: Result, start: int, stop: int, most: int) -> Iterator[Block]:
+    rows = result.rows(start, stop)
+    while some := list(islice(rows, most)):
+        columns = zip(*some, strict=True) if result.nfields else ()
+        yield Block(len(some), [Values.of(column) for column in columns])
+
+
+def columns_of(data: bytes | memoryview, rows: int, columns: int) -> list[Values]:
+    """The values of each column in DataRow messages.
+
+    Args:
+        data: nothing but the messages, their types and lengths included.
+        rows, columns: how many there are.
+
+    Raises:
+        OperationalError: the messages are malformed.
+    """
+    starts = row_starts(data, rows, columns)
+    ends = starts + 1 + numbers_at(data, _LENGTH, starts + 1)
+    if (numbers_at(data, _COUNT, starts + 5) != columns).any():
+        raise _malformed()
+    found = []
+    position = starts + _HEAD
+    for _ in range(columns):
+        if (position + 4 > ends).any():
+            raise _malformed()
+        lengths = numbers_at(data, _LENGTH, position).astype(np.int64)
+        position = position + 4
+        values = Values(data, position, lengths)
+        if values.nulls is not None and (lengths < -1).any():
+            raise _malformed()
+        found.append(values)
+        position = position + values.lengths
+    if (position != ends).any():
+        raise _malformed()
+    return found
+
+
+def row_starts(data: bytes | memoryview, rows: int, columns: int) -> NDArray[Any]:
+    """Where each DataRow message begins.
+
+    To go from one to the next takes a step of Python for each. Instead, look for what all have in common, their type
+    and number of columns. What is found that way is right if it makes a chain; else, go the long way.
+    """
+    octets = np.frombuffer(data, np.uint8)
+    found = np.flatnonzero(octets[: max(len(octets) - _HEAD + 1, 0)] == ord("D"))
+    if len(found) > rows:
+        found = found[numbers_at(data, _COUNT, found + 5) == columns]
+    if len(found) > rows:  # values can look like that too; but then there is hardly a row behind them
+        after = found + 1 + numbers_at(data, _LENGTH, found + 1)
+        within = (after > found) & (after <= len(data))
+        found = found[within & ((after == len(data)) | (octets[np.where(within, after, 0) % len(octets)] == ord("D")))]
+    if len(found) == rows and rows:
+        after = found + 1 + numbers_at(data, _LENGTH, found + 1)
+        if found[0] == 0 and after[-1] == len(data) and (after[:-1] == found[1:]).all():
+            return found
+    starts = np.empty(rows, np.int64)
+    position = 0
+    for number in range(rows):
+        starts[number] = position
+        position += 1 + _length_at(data, position + 1)[0]
+    if position != len(data):
+        raise _malformed()
+    return starts
+
+
+def _malformed() -> OperationalError:
+    return OperationalError("the server has sent a malformed DataRow message")
