@@ -79,21 +79,6 @@ class WireResult(Result):
             start = first + end
             number += 1
 
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[DataRows]:
-        """The messages of the rows from number `start` up to `stop`, as they came."""
-        stop = self._total if stop is None else min(stop, self._total)
-        number = bisect_right(self._starts, start) - 1
-        while start < stop:
-            first = self._starts[number]
-            chunk = self._chunks[number]
-            last = min(stop - first, chunk.ntuples)
-            if last - (start - first) < chunk.ntuples:
-                offsets = [*self._offsets_of(number), chunk.stop]
-                chunk = DataRows(chunk.data, offsets[start - first], offsets[last], last - (start - first))
-            yield chunk
-            start = first + last
-            number += 1
-
     def _offsets_of(self, number: int) -> list[int]:
         offsets = self._offsets.get(number)
         if offsets is None:
