@@ -267,7 +267,7 @@ class BaseCursor(Generic[Row]):
             self._transformer = Transformer(self)
             self._transformer.set_fields(result.fields or ())
             self._adapters_seen = self._adapters.changes
-        rows = self._transformer.load_rows(result.rows(self._position, stop), self._make_row)
+        rows = result.load_rows(self._transformer, self._make_row, self._position, stop)
         self._position = stop
         return rows
 

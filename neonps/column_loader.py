@@ -14,7 +14,7 @@ from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapt import Loader
+    from .abc import Loader
     from .types.json import _JsonLoader
     from .types.string import TextLoader
     from .types.timestamp import TimestamptzLoader

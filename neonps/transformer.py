@@ -15,6 +15,7 @@ from .row_loader import load_rows
 if TYPE_CHECKING:
     from .abc import AdaptContext, Buffer, Dumper, DumperKey, Loader, LoadFunc
     from .adapters_map import AdaptersMap
+    from .column_loader import LoadColumn
     from .connection import BaseConnection
 
 Row = TypeVar("Row", covariant=True)
@@ -67,6 +68,7 @@ class Transformer:
         self._row_dumpers: list[Dumper] | None = None
         self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
+        self._column_loaders: list[LoadColumn] | None = None
         self._loaders_version = self._adapters.loaders_version
 
     @classmethod
@@ -222,6 +224,7 @@ class Transformer:
         self._columns = columns
         self._loaders_version = self._adapters.loaders_version
         self._row_loaders = [self.get_loader(oid, format).load for oid, format in columns]
+        self._column_loaders = None
 
     def _current_loaders(self) -> list[LoadFunc]:
         if self._loaders_version != self._adapters.loaders_version:
@@ -249,3 +252,12 @@ class Transformer:
             DataError: Python cannot hold a value.
         """
         return load_rows(rows, self._current_loaders(), make_row)
+
+    def column_loaders(self) -> list[LoadColumn]:
+        """Return the functions that load the columns, which are in text format, from str."""
+        self._current_loaders()
+        if self._column_loaders is None:
+            from .column_loader import column_loader  # only some results come as str
+
+            self._column_loaders = [column_loader(self.get_loader(oid, format)) for oid, format in self._columns]
+        return self._column_loaders

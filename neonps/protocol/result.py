@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..pq import ExecStatus
+
+if TYPE_CHECKING:
+    from ..transformer import Transformer
+
+Row = TypeVar("Row")
 
 
 class FieldDescription(NamedTuple):
@@ -61,6 +66,21 @@ class Result:
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
         """The raw rows from number `start` up to `stop`; a value is bytes, or None for NULL."""
         return iter(())
+
+    def load_rows(
+        self, transformer: Transformer, make_row: Callable[[Sequence[Any]], Row], start: int, stop: int
+    ) -> list[Row]:
+        """What `make_row` makes of the Python objects of the rows from number `start` up to `stop`.
+
+        Args:
+            transformer: knows how to load the columns.
+            make_row: is called with the tuple of the objects of each row.
+            start, stop: as for `rows()`; there are as many.
+
+        Raises:
+            DataError: Python cannot hold a value.
+        """
+        return transformer.load_rows(self.rows(start, stop), make_row)
 
     # The rest is what libpq offers, in the form that psycopg has it.
 
@@ -169,23 +189,3 @@ class ErrorResult(Result):
     def error_field(self, fieldcode: int) -> bytes | None:
         value = self._error_fields.get(chr(fieldcode))
         return None if value is None else value.encode()
-
-
-class ListResult(Result):
-    """A result whose rows are there as a list of raw values."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(
-        self, status: ExecStatus, fields: list[FieldDescription] | None, command_tag: str, rows: list[RawRow]
-    ) -> None:
-        super().__init__(status, fields, command_tag)
-        self._rows = rows
-
-    @property
-    def ntuples(self) -> int:
-        return len(self._rows)
-
-    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
-        # Not islice(), which goes over all rows before `start`, and would do so for each row of an iteration.
-        return iter(self._rows[start:stop])
