@@ -20,7 +20,7 @@ Row = TypeVar("Row")
 Column = Sequence["str | None"]
 
 #: Fewer rows are loaded value by value: it would take longer to make columns of them.
-_FEW = 8
+_FEW = 20
 #: How many rows are made into columns at a time.
 _MANY = 1000
 #: How much JSON is parsed at a time, in bytes: as much as processors have close at hand.
@@ -42,17 +42,25 @@ class TextResult(Result):
         """The columns of the rows from number `start` up to `stop`, some rows at a time."""
         raise NotImplementedError
 
+    def _rows_of_text(self, start: int, stop: int) -> Iterator[Sequence[str | None]]:
+        """The same rows, as rows."""
+        raise NotImplementedError
+
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
-        stop = self.ntuples if stop is None else min(stop, self.ntuples)
-        for columns in self._pieces(start, stop):
-            for row in zip(*columns, strict=True):
-                yield [None if value is None else value.encode() for value in row]
+        for row in self._rows_of_text(start, self.ntuples if stop is None else min(stop, self.ntuples)):
+            yield [None if value is None else value.encode() for value in row]
 
     def load_rows(
         self, transformer: Transformer, make_row: Callable[[Sequence[Any]], Row], start: int, stop: int
     ) -> list[Row]:
         if stop - start < _FEW or not self.fields:
-            return super().load_rows(transformer, make_row, start, stop)
+            return transformer.load_rows(
+                [
+                    [None if value is None else value.encode() for value in row]
+                    for row in self._rows_of_text(start, stop)
+                ],
+                make_row,
+            )
         loaders = transformer.column_loaders()
         rows: list[Any] = []
         with gc_paused():
@@ -77,10 +85,9 @@ class ListResult(TextResult):
     def ntuples(self) -> int:
         return len(self._rows)
 
-    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
+    def _rows_of_text(self, start: int, stop: int) -> Iterator[Sequence[str | None]]:
         # Not islice(), which goes over all rows before `start`, and would do so for each row of an iteration.
-        for row in self._rows[start:stop]:
-            yield [None if value is None else value.encode() for value in row]
+        return iter(self._rows[start:stop])
 
     def _pieces(self, start: int, stop: int) -> Iterator[Sequence[Column]]:
         for first in range(start, stop, _MANY):
@@ -100,7 +107,7 @@ class JsonResult(TextResult):
         ntuples: how many rows there are.
     """
 
-    __slots__ = ("_data", "_first_rows", "_latest", "_ntuples", "_positions", "_stop")
+    __slots__ = ("_block", "_data", "_first_rows", "_latest", "_ntuples", "_positions", "_stop")
 
     def __init__(
         self,
@@ -120,6 +127,7 @@ class JsonResult(TextResult):
         self._positions = [start]
         self._first_rows = [0]
         self._latest: tuple[int, Sequence[Column]] | None = None
+        self._block: tuple[int, list[Sequence[str | None]]] = 0, []  # rows as rows, and the number of the first
 
     @property
     def ntuples(self) -> int:
@@ -138,16 +146,32 @@ class JsonResult(TextResult):
                 start = first + last
             number += 1
 
+    def _rows_of_text(self, start: int, stop: int) -> Iterator[Sequence[str | None]]:
+        first, rows = self._block
+        if first <= start and stop <= first + len(rows):
+            return iter(rows[start - first : stop - first])
+        return self._rows_in_blocks(start, stop)
+
+    def _rows_in_blocks(self, start: int, stop: int) -> Iterator[Sequence[str | None]]:
+        """The same; the last piece of them stays as rows, since what is asked for next is mostly in it too."""
+        while start < stop:
+            number = bisect_right(self._first_rows, start) - 1
+            columns = self._piece(number)
+            first = self._first_rows[number]
+            if start < first + len(columns[0]):
+                rows: list[Sequence[str | None]] = list(zip(*columns, strict=True))
+                self._block = first, rows
+                yield from rows[start - first : stop - first]
+                start = first + len(rows)
+
     def _piece(self, number: int) -> Sequence[Column]:
         """The columns of a piece. Those before it were there already."""
         if self._latest is not None and self._latest[0] == number:
             return self._latest[1]
-        if number == len(self._positions):
-            raise self._malformed("it has fewer rows than it says")
         start = self._positions[number]
-        stop = start + _PIECE
+        size = _PIECE
         while True:
-            stop = self._data.find(b"],[", stop, self._stop) + 1 or self._stop
+            stop = self._data.find(b"],[", start + size, self._stop) + 1 or self._stop
             try:
                 columns = parse_rows(self._data[start:stop], self.nfields)
                 break
@@ -157,6 +181,7 @@ class JsonResult(TextResult):
                 # What looks like the end of a row is inside of a value: up to there this is no JSON.
                 if stop == self._stop:
                     raise self._malformed("it is not the JSON that was expected") from None
+                size = 2 * (stop - start)
         row = self._first_rows[number] + len(columns[0])
         if row > self._ntuples or (row < self._ntuples and stop == self._stop):
             raise self._malformed("it has not as many rows as it says")
@@ -214,8 +239,11 @@ def check_rows(rows: list[list[str | None]], width: int) -> None:
 
     Raises:
         MalformedAnswer: they are not, or have not `width` values each.
+        UnicodeEncodeError: a value is no Unicode text.
     """
     if not {*map(type, rows)} <= {list} or not {*map(len, rows)} <= {width}:
         raise MalformedAnswer("a row is not an array with a value per column")
     if not {*map(type, chain.from_iterable(rows))} <= _TEXT:
         raise MalformedAnswer("a value is not text, as was asked for by Neon-Raw-Text-Output")
+    # JSON can hold half of a surrogate pair, which is in no text of Postgres.
+    "".join(filter(None, chain.from_iterable(rows))).encode()
