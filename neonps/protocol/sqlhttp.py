@@ -129,7 +129,8 @@ def _result(answer: dict[str, Any]) -> Result:
     rows = answer["rows"]
     if not isinstance(rows, list):
         raise MalformedAnswer("the rows are not an array")
-    check_rows(rows, len(fields))
+    if rows:
+        check_rows(rows, len(fields))
     if not command:
         return Result(ExecStatus.EMPTY_QUERY)
     if not fields and not rows:
