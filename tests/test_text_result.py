@@ -152,6 +152,20 @@ def test_a_count_that_is_not_that_of_the_rows(changes: dict[str, Any]) -> None:
     assert load(result) == list(map(tuple, rows))
 
 
+@pytest.mark.parametrize("name", ["]]", '"rows":[["', '{"rows":[[', "],["])
+@pytest.mark.parametrize("batch", [False, True])
+def test_names_of_columns_that_look_like_rows(name: str, batch: bool) -> None:
+    rows: Rows = [["1"], ["2"]] * 20
+    columns = [{"name": name, "dataTypeID": 23}]
+    for document in (
+        {"fields": columns, "rows": rows, "command": "SELECT", "rowCount": 40},
+        {"rows": rows, "command": "SELECT", "rowCount": 40, "fields": columns},
+    ):
+        data = json.dumps({"results": [document]} if batch else document, separators=(",", ":")).encode()
+        (result,) = parsed(data, 1 if batch else None)
+        assert load(result) == [(1,), (2,)] * 20
+
+
 def test_whitespace() -> None:
     rows = [["1", None], ["2", "x"]] * 20
     (result,) = parsed(json.dumps(json.loads(body(rows)), indent=1).encode())

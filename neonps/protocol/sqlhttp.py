@@ -114,12 +114,16 @@ def _large_result(body: bytes, expected: int | None) -> Result | None:
     stop = body.rfind(b"]]") + 1
     if not len(_ROWS) <= start < stop:
         return None
-    answer = json.loads(body[:start] + body[stop:])
-    if expected is not None:
-        (answer,) = answer["results"]
-    fields, command, count = _head(answer)
-    # With fewer rows than that, this is in a value, and all has to be parsed to see what is a row.
-    if not fields or not command or answer["rows"] or count != body.count(b"],[", start, stop) + 1:
+    try:
+        answer = json.loads(body[:start] + body[stop:])
+        if expected is not None:
+            (answer,) = answer["results"]
+        fields, command, count = _head(answer)
+        rest = answer["rows"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None  # it is malformed, or a column behind the rows has "]]" in its name
+    # If there are fewer rows, what is between two of them is in a value as well, and all has to be parsed.
+    if not fields or not command or rest or count != body.count(b"],[", start, stop) + 1:
         return None
     return JsonResult(ExecStatus.TUPLES_OK, fields, _command_tag(command, count), body, start, stop, count)
 
