@@ -235,7 +235,7 @@ class BaseCursor(Generic[Row]):
             return None
         self._take([result])
         assert self._make_row is not None
-        return result.load_rows(self._transformer, self._make_row)
+        return result.load_rows(self._transformer, self._make_row, 0, result.ntuples)
 
     def _take_or_wait(self, results: list[Result] | None) -> None:
         if results is None:

@@ -15,6 +15,7 @@ from .row_loader import load_rows
 if TYPE_CHECKING:
     from .abc import AdaptContext, Buffer, Dumper, DumperKey, Loader, LoadFunc
     from .adapters_map import AdaptersMap
+    from .column_loader import LoadColumn
     from .connection import BaseConnection
     from .protocol.backend import DataRows
     from .wire_rows import WireRows
@@ -73,6 +74,7 @@ class Transformer:
         self._columns: list[tuple[int, pq.Format]] = []
         self._row_loaders: list[LoadFunc] = []
         self._wire_rows: WireRows | None = None
+        self._column_loaders: list[LoadColumn] | None = None
         self._loaders_version = self._adapters.loaders_version
 
     @classmethod
@@ -254,6 +256,7 @@ class Transformer:
         self._loaders_version = self._adapters.loaders_version
         self._row_loaders = [self.get_loader(oid, format).load for oid, format in columns]
         self._wire_rows = None
+        self._column_loaders = None
 
     def _current_loaders(self) -> list[LoadFunc]:
         if self._loaders_version != self._adapters.loaders_version:
@@ -307,3 +310,12 @@ class Transformer:
 
             self._wire_rows = WireRows([self.get_loader(oid, format) for oid, format in self._columns])
         return self._wire_rows.load(pieces, make_row)
+
+    def column_loaders(self) -> list[LoadColumn]:
+        """Return the functions that load the columns, which are in text format, from str."""
+        self._current_loaders()
+        if self._column_loaders is None:
+            from .column_loader import column_loader  # only some results come as str
+
+            self._column_loaders = [column_loader(self.get_loader(oid, format)) for oid, format in self._columns]
+        return self._column_loaders

@@ -11,7 +11,8 @@ import neonps
 from neonps.flows.http import HttpTransport
 from neonps.flows.requests import Close, Deadline, Flow, Open, Poll, Receive, Send
 from neonps.pq import ExecStatus
-from neonps.protocol.result import ListResult, RawRow, Result
+from neonps.protocol.result import Result
+from neonps.protocol.textresult import ListResult
 from neonps.query import PostgresQuery
 from neonps.settings import resolve
 from neonps.transformer import Transformer
@@ -91,7 +92,7 @@ def test_a_column_that_makes_no_sense(wrong: dict[str, Any]) -> None:
         Endpoint(answer("1", {**FIELD, **wrong})).select()
 
 
-class Unread(list[RawRow]):
+class Unread(list[list[str | None]]):
     """Rows that must not be gone over from the first on."""
 
     def __iter__(self) -> Any:
@@ -100,6 +101,6 @@ class Unread(list[RawRow]):
 
 def test_a_row_is_fetched_without_those_before_it() -> None:
     """Else iterating over a long result, row by row, would take a time that grows with the square of its length."""
-    result = ListResult(ExecStatus.TUPLES_OK, [], "SELECT 3", Unread([[b"0"], [b"1"], [b"2"]]))
+    result = ListResult(ExecStatus.TUPLES_OK, [], "SELECT 3", Unread([["0"], ["1"], ["2"]]))
     assert list(result.rows(1, 2)) == [[b"1"]]
     assert list(result.rows(2)) == [[b"2"]]

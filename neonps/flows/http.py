@@ -54,6 +54,9 @@ _WRITES = (
 #: In these all statements of a transaction see the same data.
 _WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 
+#: How many texts `executemany()` remembers. Integers of different sizes alone have four types for each parameter.
+_KNOWN_STATEMENTS = 1000
+
 _OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
 
 
@@ -251,10 +254,7 @@ class HttpTransport(Transport):
                 f"{word} would have no effect: over HTTP nothing outlives the request; "
                 "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
             )
-        params = [None if value is None else bytes(value).decode() for value in query.bound]
-        if len(params) > 65535:
-            raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
-        return Statement(query.typed_query(partial(_type_name, query.known_types)), params)
+        return Statement(query.typed_query(partial(_type_name, query.known_types)), _text_params(query))
 
     def session(self, feature: str) -> NoReturn:
         raise e.NotSupportedError(
@@ -325,9 +325,19 @@ class HttpTransport(Transport):
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
     ) -> Flow[list[Result] | Tally | None]:
         statements = []
+        # With the same types of parameters the statement is the same, and they change seldom.
+        known: dict[tuple[bytes, tuple[int, ...]], str] = {}
         for each in params:
             query.dump(each)
-            statements.append(self._statement(query))
+            text = known.get((query.query, query.types))
+            if text is None:
+                statement = self._statement(query)
+                known[query.query, query.types] = statement.query
+                if len(known) > _KNOWN_STATEMENTS:  # as when values are written into the statement
+                    known.clear()
+            else:
+                statement = Statement(text, _text_params(query))
+            statements.append(statement)
         if not statements:
             return [] if returning else Tally(0, "")
         if not self.autocommit or self._collecting:
@@ -441,6 +451,13 @@ def _reads(statement: Statement) -> bool:
 def _deliver_nothing(kept: list[_Kept]) -> None:
     for each in kept:
         each.deliver([])
+
+
+def _text_params(query: Query) -> list[str | None]:
+    params = [None if value is None else str(value, "utf-8") for value in query.bound]
+    if len(params) > 65535:
+        raise e.ProgrammingError(f"a statement takes at most 65535 parameters, not {len(params)}")
+    return params
 
 
 def _type_name(types: TypesRegistry, oid: int) -> str | None:

@@ -16,6 +16,9 @@ MAX_BODY = 1 << 30
 
 _MAX_HEAD = 65536
 
+#: A body of a known length that is as long, in bytes, goes past h11, which would copy each piece of it three times.
+_LONG_BODY = 65536
+
 
 class Response(Record):
     """A complete response; header names are in lower case."""
@@ -31,17 +34,19 @@ class HttpConnection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self._h11 = _new_h11()
         self._head: h11.Response | None = None
         self._body: list[bytes] = []
         self._body_size = 0
+        self._missing = 0  # bytes of a body that goes past h11
+        self._usable = True  # as far as h11 does not know
 
     @property
     def reusable(self) -> bool:
         """Whether another request can be sent on this connection."""
         idle = self._h11.our_state is h11.IDLE and self._h11.their_state is h11.IDLE
         # What came behind a response answers nothing, and must not be taken for the answer to what is asked next.
-        return idle and not self._h11.trailing_data[0]
+        return idle and self._usable and not self._h11.trailing_data[0]
 
     def request(self, method: str, headers: Mapping[str, str], body: bytes) -> bytes:
         """The bytes of a request to the endpoint.
@@ -70,6 +75,8 @@ class HttpConnection:
         Raises:
             ProtocolError: this is not HTTP, or the response was cut off.
         """
+        if self._missing:
+            return self._receive_long(data)
         try:
             self._h11.receive_data(data)
             while True:
@@ -78,19 +85,50 @@ class HttpConnection:
                     return None
                 if isinstance(event, h11.Response):
                     self._head = event
+                    if self._goes_past(event):
+                        return None
                 elif isinstance(event, h11.Data):
                     self._body.append(bytes(event.data))
                     self._body_size += len(event.data)
                     if self._body_size > MAX_BODY:
-                        raise ProtocolError(f"the response is longer than {MAX_BODY} bytes")
+                        raise _too_long()
                 elif isinstance(event, h11.EndOfMessage):
                     return self._finish()
                 elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
-                    raise ProtocolError("the server closed the connection before it had answered")
+                    raise _cut_off()
         except h11.RemoteProtocolError as e:
             if not data:
-                raise ProtocolError("the server closed the connection before it had answered") from None
+                raise _cut_off() from None
             raise ProtocolError(f"the server broke the HTTP protocol: {e}") from None
+
+    def _goes_past(self, head: h11.Response) -> bool:
+        """Whether the rest of the body is not for h11; what it has of it is taken from it."""
+        headers = dict(head.headers)
+        arrived, closed = self._h11.trailing_data
+        length = int(headers.get(b"content-length", 0))  # h11 has seen that it is a number
+        chunked = b"transfer-encoding" in headers
+        if head.status_code != 200 or chunked or closed or length < max(_LONG_BODY, len(arrived) + 1):
+            return False
+        if length > MAX_BODY:
+            raise _too_long()
+        self._body.append(arrived)
+        self._missing = length - len(arrived)
+        return True
+
+    def _receive_long(self, data: bytes) -> Response | None:
+        if not data:
+            raise _cut_off()
+        self._missing -= len(data)
+        if self._missing > 0:
+            self._body.append(data)
+            return None
+        head = self._head
+        assert head is not None
+        self._usable = not self._missing and _keeps_alive(head)
+        self._body.append(data[: len(data) + self._missing])
+        self._missing = 0
+        self._h11 = _new_h11()  # the other one still waits for the body
+        return self._finish()
 
     def _finish(self) -> Response:
         head = self._head
@@ -103,3 +141,21 @@ class HttpConnection:
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
         return response
+
+
+def _new_h11() -> h11.Connection:
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+
+
+def _keeps_alive(head: h11.Response) -> bool:
+    """Whether the server goes on after this response (RFC 9112 9.3)."""
+    options = b",".join(value for name, value in head.headers if name == b"connection").lower().split(b",")
+    return head.http_version >= b"1.1" and b"close" not in [option.strip() for option in options]
+
+
+def _cut_off() -> ProtocolError:
+    return ProtocolError("the server closed the connection before it had answered")
+
+
+def _too_long() -> ProtocolError:
+    return ProtocolError(f"the response is longer than {MAX_BODY} bytes")

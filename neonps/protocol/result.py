@@ -69,13 +69,14 @@ class Result:
         return iter(())
 
     def load_rows(
-        self,
-        transformer: Transformer,
-        make_row: Callable[[Sequence[Any]], Row],
-        start: int = 0,
-        stop: int | None = None,
+        self, transformer: Transformer, make_row: Callable[[Sequence[Any]], Row], start: int, stop: int
     ) -> list[Row]:
-        """What `make_row` makes of each row from number `start` up to `stop`, once its values are Python objects.
+        """What `make_row` makes of the Python objects of the rows from number `start` up to `stop`.
+
+        Args:
+            transformer: knows how to load the columns.
+            make_row: is called with the tuple of the objects of each row.
+            start, stop: as for `rows()`; there are as many.
 
         Raises:
             DataError: Python cannot hold a value.
@@ -189,23 +190,3 @@ class ErrorResult(Result):
     def error_field(self, fieldcode: int) -> bytes | None:
         value = self._error_fields.get(chr(fieldcode))
         return None if value is None else value.encode()
-
-
-class ListResult(Result):
-    """A result whose rows are there as a list of raw values."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(
-        self, status: ExecStatus, fields: list[FieldDescription] | None, command_tag: str, rows: list[RawRow]
-    ) -> None:
-        super().__init__(status, fields, command_tag)
-        self._rows = rows
-
-    @property
-    def ntuples(self) -> int:
-        return len(self._rows)
-
-    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
-        # Not islice(), which goes over all rows before `start`, and would do so for each row of an iteration.
-        return iter(self._rows[start:stop])

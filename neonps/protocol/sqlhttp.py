@@ -12,11 +12,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import errors as e
+from ..gc_pause import gc_paused
 from ..isolation import TransactionCharacteristics
 from ..pq import ExecStatus
 from ..record import Record
 from .http import Response
-from .result import FieldDescription, ListResult, RawRow, Result
+from .result import FieldDescription, Result
+from .textresult import JsonResult, ListResult, MalformedAnswer, check_rows
+
+#: A body that is as long, in bytes, is not parsed at once.
+_LARGE = 1 << 16
+_ROWS = b'"rows":[['
 
 
 class Statement(Record):
@@ -65,10 +71,6 @@ def request_body(statements: Statement | Sequence[Statement]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class MalformedAnswer(ValueError):
-    """The body of a successful response is not what SQL over HTTP answers."""
-
-
 def parse_answer(response: Response, expected: int | None) -> list[Result]:
     """The results in a response with status 200.
 
@@ -81,10 +83,13 @@ def parse_answer(response: Response, expected: int | None) -> list[Result]:
     """
     request_id = response.headers.get("neon-request-id")
     try:
-        answer = json.loads(response.body)
-        if expected is None:
-            return [_result(answer)]
-        results = [_result(item) for item in answer["results"]]
+        if expected in (None, 1) and (large := _large_result(response.body, expected)):
+            return [large]
+        with gc_paused():
+            answer = json.loads(response.body)
+            if expected is None:
+                return [_result(answer)]
+            results = [_result(item) for item in answer["results"]]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, MalformedAnswer) else "it is not the JSON that was expected"
         raise _with_origin(
@@ -101,18 +106,51 @@ def parse_answer(response: Response, expected: int | None) -> list[Result]:
     return results
 
 
+def _large_result(body: bytes, expected: int | None) -> Result | None:
+    """The only result in a body, if it is large: its rows are not parsed here. None if it is small, or is not clear."""
+    if len(body) < _LARGE:
+        return None
+    # A value cannot be taken for these, as there are no quotation marks in one that are not escaped.
+    start = body.find(_ROWS) + len(_ROWS) - 1
+    stop = body.rfind(b"]]") + 1
+    if not len(_ROWS) <= start < stop:
+        return None
+    try:
+        answer = json.loads(body[:start] + body[stop:])
+        if expected is not None:
+            (answer,) = answer["results"]
+        fields, command, count = _head(answer)
+        rest = answer["rows"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None  # it is malformed, or a column behind the rows has "]]" in its name
+    # If there are fewer rows, what is between two of them is in a value as well, and all has to be parsed.
+    if not fields or not command or rest or count != body.count(b"],[", start, stop) + 1:
+        return None
+    return JsonResult(ExecStatus.TUPLES_OK, fields, _command_tag(command, count), body, start, stop, count)
+
+
 def _result(answer: dict[str, Any]) -> Result:
-    fields = [_field(field) for field in answer["fields"]]
-    command = answer.get("command") or ""
-    count = answer.get("rowCount")
-    rows: list[RawRow] = [_raw_row(row, len(fields)) for row in answer["rows"]]
-    if type(command) is not str or (count is not None and type(count) is not int):
-        raise MalformedAnswer("the command or its rowCount is malformed")
+    fields, command, count = _head(answer)
+    rows = answer["rows"]
+    if not isinstance(rows, list):
+        raise MalformedAnswer("the rows are not an array")
+    if rows:
+        check_rows(rows, len(fields))
     if not command:
         return Result(ExecStatus.EMPTY_QUERY)
     if not fields and not rows:
         return Result(ExecStatus.COMMAND_OK, None, _command_tag(command, count))
     return ListResult(ExecStatus.TUPLES_OK, fields, _command_tag(command, count), rows)
+
+
+def _head(answer: dict[str, Any]) -> tuple[list[FieldDescription], str, int | None]:
+    """The columns of a result, its command, and how many rows that says it has touched."""
+    fields = [_field(field) for field in answer["fields"]]
+    command = answer.get("command") or ""
+    count = answer.get("rowCount")
+    if type(command) is not str or (count is not None and type(count) is not int):
+        raise MalformedAnswer("the command or its rowCount is malformed")
+    return fields, command, count
 
 
 def _field(field: dict[str, Any]) -> FieldDescription:
@@ -129,15 +167,6 @@ def _field(field: dict[str, Any]) -> FieldDescription:
     if type(name) is not str or any(type(number) is not int for number in numbers):
         raise MalformedAnswer("the description of a column is malformed")
     return description
-
-
-def _raw_row(row: list[str | None], width: int) -> RawRow:
-    if not isinstance(row, list) or len(row) != width:
-        raise MalformedAnswer("a row is not an array with a value per column")
-    try:
-        return [None if value is None else value.encode() for value in row]
-    except AttributeError:
-        raise MalformedAnswer("a value is not text, as was asked for by Neon-Raw-Text-Output") from None
 
 
 def _command_tag(command: str, count: int | None) -> str:

@@ -52,13 +52,8 @@ class WireResult(Result):
                 position += 1 + _length_at(data, position + 1)[0]
 
     def load_rows(
-        self,
-        transformer: Transformer,
-        make_row: Callable[[Sequence[Any]], Row],
-        start: int = 0,
-        stop: int | None = None,
+        self, transformer: Transformer, make_row: Callable[[Sequence[Any]], Row], start: int, stop: int
     ) -> list[Row]:
-        stop = self._total if stop is None else min(stop, self._total)
         if stop - start < _SEVERAL or not 0 < self.nfields <= MANY_COLUMNS:
             return transformer.load_rows(self.rows(start, stop), make_row)
         return transformer.load_messages(self.pieces(start, stop), make_row)
