@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -50,23 +51,31 @@ class ColumnReader:
     """Makes arrays of the values of a column, piece by piece.
 
     Args:
-        field: the column.
+        field: the column, which can come in either format.
         session: what the session says.
         streamed: whether the type has to be known before all values are: then numeric without a scale is text.
     """
 
     def __init__(self, field: FieldDescription, session: Session, streamed: bool) -> None:
         self.name = field.name
-        self._read = reader(field.type_oid, field.type_modifier, Format(field.format), session, streamed)
+        self._make = partial(reader, field.type_oid, field.type_modifier, session=session, streamed=streamed)
+        self._readers: dict[int, Reader] = {}
 
-    def read(self, values: Values) -> Any:
+    def read(self, values: Values, format: int) -> Any:
         """An array of the values.
+
+        Args:
+            values: the values.
+            format: the format that they came in; several results of a cursor can differ in that.
 
         Raises:
             DataError: Arrow cannot hold a value.
         """
+        read = self._readers.get(format)
+        if read is None:
+            read = self._readers[format] = self._make(Format(format))
         try:
-            return self._read(values)
+            return read(values)
         except Unreadable as error:
             raise self._refused(str(error)) from None
         except pa.ArrowException as error:

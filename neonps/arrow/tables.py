@@ -39,16 +39,17 @@ def table(fields: Sequence[FieldDescription], parts: Sequence[Part], session: Se
     pieces: list[list[Any]] = [[] for _ in fields]
     rows = 0
     for part in parts:
+        formats = _formats(part)
         for block in blocks(part, _NO_LIMIT, _TABLE_BYTES):
             rows += block.rows
-            for reader, values, arrays in zip(readers, block.columns, pieces, strict=True):
-                arrays.append(reader.read(values))
+            for reader, values, format, arrays in zip(readers, block.columns, formats, pieces, strict=True):
+                arrays.append(reader.read(values, format))
     if not fields:
         return pa.Table.from_batches([_without_columns(rows)])
     columns = []
-    for reader, arrays in zip(readers, pieces, strict=True):
+    for field, reader, arrays in zip(fields, readers, pieces, strict=True):
         if not arrays:
-            arrays.append(reader.read(_nothing()))
+            arrays.append(reader.read(_nothing(), field.format))
         kind = reader.common_type([array.type for array in arrays])
         columns.append(pa.chunked_array([reader.conformed(array, kind) for array in arrays], kind))
     return pa.table(columns, names=[field.name for field in fields])
@@ -77,17 +78,22 @@ class BatchMaker:
         Raises:
             DataError: Arrow cannot hold a value.
         """
+        formats = _formats(part)
         for block in blocks(part, size, _BATCH_BYTES):
-            yield self._batch(block)
+            yield self._batch(block, formats)
 
     def empty(self) -> Any:
         """A batch without rows."""
-        return self._batch(Block(0, [_nothing() for _ in self._fields]))
+        formats = [field.format for field in self._fields]
+        return self._batch(Block(0, [_nothing() for _ in self._fields]), formats)
 
-    def _batch(self, block: Block) -> Any:
+    def _batch(self, block: Block, formats: Sequence[int]) -> Any:
         if not self._fields:
             return _without_columns(block.rows)
-        arrays = [reader.read(values) for reader, values in zip(self._readers, block.columns, strict=True)]
+        arrays = [
+            reader.read(values, format)
+            for reader, values, format in zip(self._readers, block.columns, formats, strict=True)
+        ]
         if self._schema is None:
             names = [field.name for field in self._fields]
             self._schema = pa.schema([pa.field(name, array.type) for name, array in zip(names, arrays, strict=True)])
@@ -96,6 +102,10 @@ class BatchMaker:
             for reader, array, field in zip(self._readers, arrays, self._schema, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def _formats(part: Part) -> list[int]:
+    return [field.format for field in part.result.fields or ()]
 
 
 def _nothing() -> Values:

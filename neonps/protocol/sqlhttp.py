@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import errors as e
-from ..gc_pause import gc_paused
 from ..isolation import TransactionCharacteristics
 from ..pq import ExecStatus
 from ..record import Record
@@ -85,11 +84,10 @@ def parse_answer(response: Response, expected: int | None) -> list[Result]:
     try:
         if expected in (None, 1) and (large := _large_result(response.body, expected)):
             return [large]
-        with gc_paused():
-            answer = json.loads(response.body)
-            if expected is None:
-                return [_result(answer)]
-            results = [_result(item) for item in answer["results"]]
+        answer = json.loads(response.body)
+        if expected is None:
+            return [_result(answer)]
+        results = [_result(item) for item in answer["results"]]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, MalformedAnswer) else "it is not the JSON that was expected"
         raise _with_origin(

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import OperationalError
-from ..gc_pause import gc_paused
 from ..pq import ExecStatus
 from .result import FieldDescription, RawRow, Result
 
@@ -63,10 +62,9 @@ class TextResult(Result):
             )
         loaders = transformer.column_loaders()
         rows: list[Any] = []
-        with gc_paused():
-            for columns in self._pieces(start, stop):
-                loaded = zip(*[load(column) for load, column in zip(loaders, columns, strict=True)], strict=True)
-                rows.extend(loaded if make_row is tuple else map(make_row, loaded))
+        for columns in self._pieces(start, stop):
+            loaded = zip(*[load(column) for load, column in zip(loaders, columns, strict=True)], strict=True)
+            rows.extend(loaded if make_row is tuple else map(make_row, loaded))
         return rows
 
 
