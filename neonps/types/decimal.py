@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from operator import index
 from struct import Struct
 from struct import error as StructError
@@ -29,6 +31,10 @@ _SPECIAL = {_NAN: Decimal("NaN"), _INFINITY: Decimal("Infinity"), _MINUS_INFINIT
 
 #: The header can count no more than this many base-10000 digits before the point.
 _MAX_DIGITS = 0x8000
+
+#: So many base-10000 digits, and decimal zeros behind them, are quicker to compute with than to write as text.
+_FEW_DIGITS = 8
+_FEW_ZEROS = 32
 
 #: Postgres refuses more digits than this after the point.
 _MAX_SCALE = 0x3FFF
@@ -95,7 +101,7 @@ class NumericBinaryLoader(Loader):
     def load(self, data: Buffer) -> Decimal:
         try:
             ndigits, weight, sign, dscale = _HEADER.unpack_from(data)
-            digits = Struct(f"!{ndigits}H").unpack_from(data, _HEADER.size)
+            digits = _unpack_digits(ndigits)(data, _HEADER.size)
         except StructError:
             raise e.DataError("bad ndigits in numeric binary representation") from None
         if sign not in (_POSITIVE, _NEGATIVE):
@@ -103,6 +109,16 @@ class NumericBinaryLoader(Loader):
                 return _SPECIAL[sign]
             except KeyError:
                 raise e.DataError(f"bad value for numeric sign: 0x{sign:X}") from None
+
+        if ndigits <= _FEW_DIGITS:
+            number = 0
+            for digit in digits:
+                number = number * 10000 + digit
+            # What was counted in 10000 ** (weight + 1 - ndigits) is to be counted in 10 ** -dscale.
+            shift = (weight + 1 - ndigits) * 4 + dscale
+            if -_FEW_ZEROS < shift < _FEW_ZEROS:
+                number = number * 10**shift if shift >= 0 else number // 10**-shift
+                return Decimal(f"{'-' if sign else ''}{number}E-{dscale}")
 
         text = "".join([f"{digit:04}" for digit in digits])
         # How many of the characters stand before the point; it may lie outside of the text on either side.
@@ -114,6 +130,11 @@ class NumericBinaryLoader(Loader):
             point = 0
         fraction = text[point : point + dscale].ljust(dscale, "0")
         return Decimal(f"{'-' if sign else ''}{text[:point] or '0'}.{fraction}")
+
+
+@lru_cache(maxsize=64)
+def _unpack_digits(ndigits: int) -> Callable[[Buffer, int], tuple[int, ...]]:
+    return Struct(f"!{ndigits}H").unpack_from
 
 
 def _decimal(obj: Any) -> Decimal:

@@ -198,7 +198,8 @@ class TimestamptzBinaryLoader(Loader):
         """Return the timestamp that is so much after the beginning of 2000 in UTC."""
         since = timedelta(0, 0, microseconds)
         try:
-            return (_EPOCH_UTC + since).astimezone(self._timezone)
+            value = _EPOCH_UTC + since
+            return value if self._timezone is timezone.utc else value.astimezone(self._timezone)
         except OverflowError:
             pass
         edge, error = (datetime.min, too_small) if since.days < 0 else (datetime.max, too_large)
