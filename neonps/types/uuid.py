@@ -53,14 +53,14 @@ class UUIDBinaryLoader(UUIDLoader):
     def load(self, data: Buffer) -> UUID:
         if len(data) != 16:
             raise e.DataError(f"can't parse uuid: {len(data)} bytes instead of 16")
-        return uuid_of(int.from_bytes(data, "big"))
+        return _uuid_of(int.from_bytes(data, "big"))
 
 
-def _uuid_of(number: int) -> UUID:
+def _uuid_by_init(number: int) -> UUID:
     return UUID(int=number)
 
 
-def _uuid_of_slots(number: int) -> UUID:
+def _uuid_by_slots(number: int) -> UUID:
     made = object.__new__(UUID)
     _set_int(made, number)
     _set_is_safe(made, SafeUUID.unknown)
@@ -68,10 +68,10 @@ def _uuid_of_slots(number: int) -> UUID:
 
 
 #: Returns the UUID whose 128 bits are those of an int.
-uuid_of = _uuid_of
+_uuid_of = _uuid_by_init
 
 _int, _is_safe = UUID.__dict__.get("int"), UUID.__dict__.get("is_safe")
 if isinstance(_int, MemberDescriptorType) and isinstance(_is_safe, MemberDescriptorType):
     # So it is in CPython. Most of what UUID() does is to look which of its arguments it has, in which of many forms.
     _set_int, _set_is_safe = _int.__set__, _is_safe.__set__
-    uuid_of = _uuid_of_slots
+    _uuid_of = _uuid_by_slots
