@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from node_packages import cache_dir, node_packages
 
+# Dozens of processes are started, one after the other.
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).parent.parent
 
 TABLES = {"connecting": 2, "statements": 2, "fetching": 2, "sending": 1, "memory": 2, "cold_start": 1}
@@ -27,7 +30,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **variables},
         capture_output=True,
         encoding="utf-8",
-        timeout=110,
+        timeout=290,
     )
     assert "Traceback" not in done.stderr, done.stderr
     assert "ResourceWarning" not in done.stderr, done.stderr
