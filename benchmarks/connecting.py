@@ -95,6 +95,6 @@ def measure(bench: Bench) -> Iterator[Table]:
     for name, goal in goals.items():
         if goal is not None:
             trips.aim(name, COLD, goal)
-        trips.aim(name, WARM, 1)
+            trips.aim(name, WARM, 1)
     yield trips
     yield times
