@@ -17,13 +17,15 @@ class Aim(NamedTuple):
     Attributes:
         row, column: of the figure.
         limit: what it is compared with, or by what the other figure is multiplied.
-        to: the row of the other figure, in the same column; None if it is compared with `limit` itself.
+        to: the row of the other figure; None if it is compared with `limit` itself.
+        of: the column of the other figure; None if it is the same.
     """
 
     row: str
     column: str
     limit: float
     to: str | None = None
+    of: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -74,9 +76,9 @@ class Table:
         if goal is not None:
             self.aim(row, column, goal)
 
-    def aim(self, row: str, column: str, limit: float, to: str | None = None) -> None:
+    def aim(self, row: str, column: str, limit: float, to: str | None = None, of: str | None = None) -> None:
         """Aim at something; see `Aim`."""
-        aim = Aim(row, column, limit, to)
+        aim = Aim(row, column, limit, to, of)
         if aim not in self.aims:
             self.aims.append(aim)
 
@@ -113,14 +115,16 @@ class Table:
             figures = [self.value(aim.row, aim.column), self.typical(aim.row, aim.column)]
             others = [1.0, 1.0]
             if aim.to is not None:
-                others = [self.value(aim.to, aim.column) or 0.0, self.typical(aim.to, aim.column) or 0.0]
+                other = aim.of or aim.column
+                others = [self.value(aim.to, other) or 0.0, self.typical(aim.to, other) or 0.0]
             if None in figures or not all(others):
                 continue
             best, typical = ((figure or 0.0) / other for figure, other in zip(figures, others, strict=True))
             if aim.to is None:
                 text = f"{self.show(best)}, to be at most {self.show(aim.limit)}"
             else:
-                text = f"{best:.2f} x {aim.to}, to be at most {aim.limit:.2f} x"
+                other = aim.to + (f", {aim.of}" if aim.of else "")
+                text = f"{best:.2f} x {other}, to be at most {aim.limit:.2f} x"
             yield Outcome(aim, best, text, best <= aim.limit, typical <= aim.limit)
 
     def show(self, value: float, unit: bool = True) -> str:

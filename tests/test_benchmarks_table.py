@@ -70,6 +70,12 @@ def test_a_goal(table: Table, limit: float, to: str | None, text: str, verdict: 
     assert (outcome.text, outcome.verdict) == (text, verdict)
 
 
+def test_a_goal_that_another_column_sets(table: Table) -> None:
+    table.aim("neonps", "stream()", 2, "psycopg", "fetchall")
+    (outcome,) = table.outcomes()
+    assert (outcome.text, outcome.verdict) == ("3.00 x psycopg, fetchall, to be at most 2.00 x", "missed")
+
+
 def test_a_goal_of_which_there_is_no_figure(table: Table) -> None:
     table.aim("neonps", "fetchall", 1, "pg8000")
     table.aim("neonps", "COPY", 1)
