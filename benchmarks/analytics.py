@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from .bench import Bench
+from .bench import Bench, python
 from .fetching import RESULTS, ROWS, query
 from .peers import PSYCOPG
 from .table import Table
@@ -30,14 +30,21 @@ def measure(bench: Bench) -> Iterator[Table]:
         for title in RESULTS
     }
     queries = {title: query(columns, rows) for title, columns in RESULTS.items()}
-    for name, arguments in ways(bench):
-        call = {**arguments, "queries": queries, "rows": rows}
-        for lap in bench.run(name, "analytics.fetch", call, {"PSYCOPG_IMPL": "binary"}):
+    runs = [
+        python(name, "analytics.fetch", {**arguments, "queries": queries, "rows": rows}, {"PSYCOPG_IMPL": "binary"})
+        for name, arguments in ways(bench)
+    ]
+    for name, laps in bench.compare(runs):
+        for lap in laps:
             title, _, manner = lap.name.partition(": ")
             cpu, wall = tables[title]
             cpu.add(name, manner, lap.cpu)
             wall.add(name, manner, lap.wall)
     for pair in tables.values():
+        for table in pair:
+            for transport in bench.transports:
+                for manner in ("table", "frame"):
+                    table.aim(f"neonps {transport}", manner, 1, CONNECTORX)
         yield from pair
 
 

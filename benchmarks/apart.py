@@ -35,7 +35,7 @@ class Lap(NamedTuple):
         name: of it.
         cpu: seconds of CPU time of the process.
         wall: seconds.
-        peak: the most memory that the process has had until now beyond what it had before the first lap, in bytes.
+        peak: the most memory that the process has had in the lap beyond what it had before, in bytes.
         trips: round trips that the relay has seen; 0 without one.
     """
 
@@ -44,6 +44,12 @@ class Lap(NamedTuple):
     wall: float
     peak: int
     trips: int
+
+
+def environment() -> dict[str, str]:
+    """The variables of the environment, without those that tell a driver what to connect to, or Python to keep no code."""
+    left_out = ("PG", "NEONPS_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def run(
@@ -73,12 +79,11 @@ def follow(command: Sequence[str], variables: Mapping[str, str] | None, relay: R
     Raises:
         Failed: it has ended with another status than 0.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "NEONPS_"))}
     laps = []
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**kept, **(variables or {})},
+        env={**environment(), **(variables or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,15 +108,21 @@ def follow(command: Sequence[str], variables: Mapping[str, str] | None, relay: R
     return laps
 
 
-def peak_memory() -> int:
-    """The most memory that this process has had, in bytes."""
+def resident(what: str) -> int:
+    """The memory of this process in bytes: "VmRSS" is what it has, "VmHWM" the most that it has had."""
     # What `getrusage` says may be that of the process which has started this one.
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{what}:"):
                 return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def forget_peak() -> None:
+    """Let the most memory be what it is now, where the system can: importing may have needed more."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def main() -> None:
@@ -120,17 +131,19 @@ def main() -> None:
     module, name = function.rsplit(".", 1)
     laps = getattr(import_module(f"benchmarks.{module}"), name)(**json.loads(arguments))
     next(laps)
-    peak = peak_memory()
     print("null", flush=True)
     while True:
         sys.stdin.readline()
         gc.collect()
+        forget_peak()
+        before = resident("VmRSS")
         cpu, wall = time.process_time(), time.perf_counter()
         lap = next(laps, None)
         if lap is None:
             return
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(json.dumps({"name": lap, "cpu": cpu, "wall": wall, "peak": peak_memory() - peak}), flush=True)
+        peak = resident("VmHWM") - before
+        print(json.dumps({"name": lap, "cpu": cpu, "wall": wall, "peak": peak}), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .apart import ROOT
-from .bench import Bench
+from .apart import ROOT, Failed, Lap, environment
+from .bench import Bench, Run
 from .peers import PSYCOPG
 from .table import Table
 
@@ -86,24 +85,36 @@ def start(bench: Bench) -> Table:
         if transport != "tcp":
             keywords += f", gateway={gateway!r}"
         drivers.append((f"neonps {transport}", "neonps", keywords, {}))
+    runs = []
     for name, driver, keywords, variables in drivers:
         module, connect = PROGRAMS[driver]
         connect = connect.format(keywords=keywords, gateway=gateway)
-        program = PROGRAM.format(module=module, url=bench.servers.dsn(), connect=connect)
-        for _ in range(bench.repeat):
-            done = subprocess.run(
-                [sys.executable, "-c", program],
-                cwd=ROOT,
-                env={**os.environ, **variables},
-                capture_output=True,
-                encoding="utf-8",
-            )
-            if done.returncode:
-                bench.failures.append(f"{name}: {done.stderr.strip().splitlines()[-1]}")
-                break
-            for column, value in zip((IMPORT, FIRST_ROW), done.stdout.split(), strict=True):
-                table.add(name, column, float(value))
+        runs.append(run(name, PROGRAM.format(module=module, url=bench.servers.dsn(), connect=connect), variables))
+    for name, laps in bench.compare(runs, repeat=bench.repeat if bench.quick else 3 * bench.repeat):
+        for lap in laps:
+            table.add(name, lap.name, lap.cpu)
+    for transport in bench.transports:
+        table.aim(f"neonps {transport}", IMPORT, 0.4, PSYCOPG)
     return table
+
+
+def run(name: str, program: str, variables: Mapping[str, str]) -> Run:
+    """A run of a program that prints its two figures."""
+
+    def start(turn: int) -> list[Lap]:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={**environment(), **variables},
+            capture_output=True,
+            encoding="utf-8",
+        )
+        if done.returncode:
+            raise Failed(done.stderr.strip().splitlines()[-1])
+        figures = map(float, done.stdout.split())
+        return [Lap(column, cpu, 0.0, 0, 0) for column, cpu in zip((IMPORT, FIRST_ROW), figures, strict=True)]
+
+    return Run(name, start)
 
 
 def sizes(bench: Bench) -> Table:
@@ -124,4 +135,6 @@ def sizes(bench: Bench) -> Table:
                 continue
             for column, value in zip(("unpacked", "ZIP"), package_size.measure(target), strict=True):
                 table.add(name, column, value)
+    for column in ("unpacked", "ZIP"):
+        table.aim("neonps", column, 2e6)
     return table

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .apart import Lap
-from .bench import Bench
+from .bench import Bench, javascript, python
 from .peers import PSYCOPG
 from .relay import Relay
 from .servers import PLAIN
@@ -26,28 +25,26 @@ class Way(NamedTuple):
     goal: int | None = None
 
 
+SCRAM, PASSWORD = {"pipeline_connect": "scram"}, {"pipeline_connect": "password", "require_auth": "password"}
+LAZY, DIRECT = {"lazy": True}, {"sslnegotiation": "direct"}
+
 WAYS = [
     Way("neonps tcp", "tcp", {"pipeline_connect": "off"}),
-    Way("neonps tcp direct scram lazy", "tcp", {"sslnegotiation": "direct", "pipeline_connect": "scram", "lazy": True}),
+    Way("neonps tcp lazy", "tcp", {"pipeline_connect": "off", **LAZY}),
+    Way("neonps tcp scram lazy", "tcp", {**SCRAM, **LAZY}),
+    Way("neonps tcp direct", "tcp", {"pipeline_connect": "off", **DIRECT}),
+    Way("neonps tcp direct scram lazy", "tcp", {**DIRECT, **SCRAM, **LAZY}),
     Way("neonps websocket off", "websocket", {"pipeline_connect": "off"}),
-    Way("neonps websocket off lazy", "websocket", {"pipeline_connect": "off", "lazy": True}),
-    Way("neonps websocket scram", "websocket", {"pipeline_connect": "scram"}, 6),
-    Way("neonps websocket scram lazy", "websocket", {"pipeline_connect": "scram", "lazy": True}, 5),
-    Way("neonps websocket password", "websocket", {"pipeline_connect": "password", "require_auth": "password"}, 5),
-    Way(
-        "neonps websocket password lazy",
-        "websocket",
-        {"pipeline_connect": "password", "require_auth": "password", "lazy": True},
-        4,
-    ),
+    Way("neonps websocket off lazy", "websocket", {"pipeline_connect": "off", **LAZY}),
+    Way("neonps websocket scram", "websocket", SCRAM, 6),
+    Way("neonps websocket scram lazy", "websocket", {**SCRAM, **LAZY}, 5),
+    Way("neonps websocket password", "websocket", PASSWORD, 5),
+    Way("neonps websocket password lazy", "websocket", {**PASSWORD, **LAZY}, 4),
     Way("neonps http", "http", {}, 3),
 ]
 
 #: Those ways that are enough to see that it runs.
 QUICK = ("neonps websocket scram lazy", "neonps http")
-
-#: The goals of others, which are theirs: what is known of them.
-PEER_GOALS = {PSYCOPG: 7, "JavaScript websocket": 7}
 
 
 def measure(bench: Bench) -> Iterator[Table]:
@@ -59,12 +56,7 @@ def measure(bench: Bench) -> Iterator[Table]:
     trips = Table("Round trips, with TLS", "trips", PSYCOPG)
     times = Table(f"Time with {2e3 * bench.delay:.0f} ms for a round trip, with TLS", "s", PSYCOPG)
 
-    def take(name: str, laps: list[Lap], goal: int | None, warm: int | None) -> None:
-        for lap in laps:
-            column = COLUMNS[lap.name]
-            trips.add(name, column, lap.trips, goal if column == COLD else warm)
-            times.add(name, column, lap.wall)
-
+    runs, goals = [], {}
     names = list(COLUMNS)
     with Relay(tls.postgres_port, bench.delay) as postgres, Relay(tls.gateway_port, bench.delay) as gateway:
         endpoint = f"https://127.0.0.1:{gateway.port}"
@@ -77,8 +69,7 @@ def measure(bench: Bench) -> Iterator[Table]:
             if peer.driver == "neon-serverless":
                 options, relay = {**options, "endpoint": f"{endpoint}/sql"}, gateway
             arguments = {"driver": peer.driver, "url": dsns[relay], "options": options, "names": names}
-            laps = bench.run(peer.name, "latency.operations", arguments, peer.variables, relay)
-            take(peer.name, laps, PEER_GOALS.get(peer.name), None)
+            runs.append(python(peer.name, "latency.operations", arguments, peer.variables, relay))
         for way in WAYS:
             if bench.quick and way.name not in QUICK:
                 continue
@@ -91,13 +82,19 @@ def measure(bench: Bench) -> Iterator[Table]:
             if "require_auth" in way.keywords:
                 options["user"] = PLAIN
             arguments = {"driver": "neonps", "url": dsns[relay], "options": options, "names": names}
-            laps = bench.run(way.name, "latency.operations", arguments, None, relay)
-            take(way.name, laps, way.goal, 1 if way.transport == "http" else None)
+            runs.append(python(way.name, "latency.operations", arguments, None, relay))
+            goals[way.name] = way.goal
         for driver in bench.javascript:
-            name = f"JavaScript {driver}"
             relay = postgres if driver == "pg" else gateway
             variables = {"DATABASE_URL": dsns[relay], "NODE_EXTRA_CA_CERTS": tls.ca}
-            laps = bench.run_javascript(name, [driver, endpoint, *names], variables, relay)
-            take(name, laps, PEER_GOALS.get(name), None)
+            runs.append(javascript(f"JavaScript {driver}", [driver, endpoint, *names], variables, relay))
+        for name, laps in bench.compare(runs):
+            for lap in laps:
+                trips.add(name, COLUMNS[lap.name], lap.trips)
+                times.add(name, COLUMNS[lap.name], lap.wall)
+    for name, goal in goals.items():
+        if goal is not None:
+            trips.aim(name, COLD, goal)
+            trips.aim(name, WARM, 1)
     yield trips
     yield times

@@ -21,11 +21,20 @@ class PsycopgLike:
     Args:
         module: "neonps" or "psycopg".
         url: what to connect to.
+        binary: whether to ask for values in binary form.
         options: keywords of `connect()`.
+
+    Attributes:
+        session: whether there can be prepared statements, server-side cursors, and COPY.
     """
 
-    def __init__(self, module: str, url: str, **options: Any) -> None:
+    #: What stands for a number of rows in a query.
+    PLACEHOLDER = "%s::int4"
+
+    def __init__(self, module: str, url: str, binary: bool = False, **options: Any) -> None:
         self.module = import_module(module)
+        self.binary = binary
+        self.session = options.get("transport") != "http"
         self.connection = self.module.connect(url, **{"autocommit": True, **options})
 
     def close(self) -> None:
@@ -50,8 +59,25 @@ class PsycopgLike:
         assert [cursor.fetchone()[0] for cursor in cursors] == list(range(statements))
 
     def fetchall(self, query: str) -> Rows:
-        rows: Rows = self.connection.execute(query).fetchall()
+        rows: Rows = self.connection.execute(query, binary=self.binary).fetchall()
         return rows
+
+    def prepare(self, query: str, sample: int) -> Callable[[int], Rows]:
+        def fetchall(rows: int) -> Rows:
+            threshold, self.connection.prepare_threshold = self.connection.prepare_threshold, 5
+            cursor = self.connection.execute(query, [rows], prepare=True, binary=self.binary)
+            self.connection.prepare_threshold = threshold
+            fetched: Rows = cursor.fetchall()
+            return fetched
+
+        for _ in range(6):  # more often than a driver may want to have seen it
+            fetchall(sample)
+        return fetchall
+
+    def copy(self, rows: Iterable[Sequence[Any]]) -> None:
+        with self.connection.cursor() as cursor, cursor.copy("COPY benchmark FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
 
 
 class Neonps(PsycopgLike):
@@ -117,6 +143,9 @@ class PG8000:
 class AsyncPG:
     """asyncpg; `ca` is the path of a CA, for TLS."""
 
+    PLACEHOLDER = "$1::int4"
+    session = True
+
     def __init__(self, url: str, ca: str | None = None) -> None:
         self._run = asyncio.new_event_loop().run_until_complete
         context = ssl.create_default_context(cafile=ca) if ca else False
@@ -140,9 +169,22 @@ class AsyncPG:
         insert = INSERT.format(", ".join(f"${n}" for n in range(1, columns + 1)))
         self._run(self.connection.executemany(insert, rows))
 
+    def copy(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._run(self.connection.copy_records_to_table("benchmark", records=rows))
+
     def fetchall(self, query: str) -> Rows:
         rows: Rows = self._run(self.connection.fetch(query))
         return rows
+
+    def prepare(self, query: str, sample: int) -> Callable[[int], Rows]:
+        statement = self._run(self.connection.prepare(query))
+
+        def fetchall(rows: int) -> Rows:
+            fetched: Rows = self._run(statement.fetch(rows))
+            return fetched
+
+        fetchall(sample)
+        return fetchall
 
 
 class NeonServerless:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -48,6 +49,9 @@ ALL = [
     Peer("neon-serverless", "neon-serverless", "import neon_serverless", {}, "pip install neon-serverless"),
 ]
 
+#: What they are called by pip.
+PACKAGES = ("psycopg", "psycopg-binary", "pg8000", "asyncpg", "neon-serverless")
+
 
 def installed(peers: Sequence[Peer]) -> Iterator[tuple[Peer, bool]]:
     """Each of these peers, and whether it is there."""
@@ -57,9 +61,24 @@ def installed(peers: Sequence[Peer]) -> Iterator[tuple[Peer, bool]]:
         yield peer, done.returncode == 0
 
 
-def has_javascript() -> bool:
-    """Whether the JavaScript driver, and what it needs, is there."""
+#: Prints where the `package.json` of each JavaScript driver is, of what it needs too; fails if one is missing.
+FIND = """
+const fs = require('fs');
+const path = require('path');
+const found = {};
+for (const name of ['@neondatabase/serverless', 'pg', 'ws']) {
+  let directory = path.dirname(require.resolve(name));
+  while (!directory.endsWith(path.join('node_modules', name))) directory = path.dirname(directory);
+  found[name] = path.join(directory, 'package.json');
+}
+console.log(JSON.stringify(found));
+"""
+
+
+def javascript_packages() -> dict[str, str]:
+    """The JavaScript drivers and what they need, with the paths of their descriptions; empty if one is missing."""
     if shutil.which("node") is None:
-        return False
-    command = ["node", "-e", "['@neondatabase/serverless', 'ws', 'pg'].forEach((name) => require.resolve(name))"]
-    return subprocess.run(command, cwd=SCRIPT.parent, capture_output=True).returncode == 0
+        return {}
+    done = subprocess.run(["node", "-e", FIND], cwd=SCRIPT.parent, capture_output=True, encoding="utf-8")
+    found: dict[str, str] = json.loads(done.stdout) if done.returncode == 0 else {}
+    return found

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
@@ -59,6 +59,10 @@ class Servers(NamedTuple):
         """The URL of Postgres; `port` is that of a relay to it."""
         return f"postgresql://{EmbeddedPostgres.user}:{self.password}@127.0.0.1:{port or self.postgres_port}/postgres"
 
+    def connect(self) -> neonps.Connection[Any]:
+        """A connection to prepare things by, straight to Postgres and in autocommit mode."""
+        return neonps.connect(self.dsn(), transport="tcp", autocommit=True)
+
 
 @contextmanager
 def serve(directory: Path) -> Iterator[Servers]:
@@ -78,6 +82,7 @@ def serve(directory: Path) -> Iterator[Servers]:
 
 def prepare(postgres: EmbeddedPostgres) -> None:
     """Make the role `PLAIN`."""
+    admin: neonps.Connection[Any]
     with neonps.connect(postgres.url, transport="tcp", autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {PLAIN} LOGIN PASSWORD '{postgres.password}'")
         (path,) = admin.execute("SHOW hba_file").fetchone() or ("",)
@@ -119,6 +124,8 @@ def secure(postgres: EmbeddedPostgres, directory: Path) -> Iterator[TLS | None]:
     contexts = [ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2)]
     for context in contexts:
         certificate.configure_cert(context)
+        # Nobody waits for tickets, and Postgres sends none; they would make what comes after them look like an answer.
+        context.num_tickets = 0
     contexts[1].set_alpn_protocols(["postgresql"])
     with gateway(postgres, contexts[0]) as port, closing(TLSPostgres(postgres.port, contexts[1])) as front:
         yield TLS(os.fspath(path), port, front.port)

@@ -33,6 +33,29 @@ if hasattr(signal, "SIGHUP"):
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+#: The files that take longest. Begun first, none of them is what everybody waits for at the end.
+SLOW = (
+    "test_programs",
+    "test_pages",
+    "test_local",
+    "test_psycopg_pipeline",
+    "test_vercel",
+    "test_django",
+    "test_types_parameters",
+    "test_benchmarks",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the order of the files: pytest-xdist would begin with those that have most tests, which are quick ones."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files."""
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 import trustme
-from gateway_client import wait_for
+from gateway_client import running, wait_for
 from odd_websocket import OddWebSocket
 from relay import Relay
 from tls_postgres import TLSPostgres
@@ -19,6 +19,7 @@ from transports import Connect, Connection, on_sessions, over_http, over_tcp, ov
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
+from neonps.gateway import Gateway, Upstream
 from neonps.local import serve
 
 AsyncConnection = neonps.AsyncConnection[Any]
@@ -96,22 +97,66 @@ def test_logging_in_by_a_password(
                 check(conn, relay, OPENING[transport] + login + 1)
 
 
+class Secured(NamedTuple):
+    """Servers that speak TLS: the ports, and the path of their CA."""
+
+    postgres: int
+    gateway: int
+    ca: str
+
+
+@pytest.fixture(scope="module")
+def secured(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    path = tmp_path_factory.mktemp("secured") / "ca.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(path))
+    contexts = [ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2)]
+    for context in contexts:
+        context.num_tickets = 0  # which the server would send while the client takes the word
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+    contexts[0].set_alpn_protocols(["postgresql"])
+    gateway = Gateway(Upstream(postgres.url), tls=contexts[1])
+    with closing(TLSPostgres(postgres, contexts[0])) as server, running(gateway):
+        yield Secured(server.port, gateway.port, str(path))
+
+
 @pytest.mark.parametrize(("version", "handshake"), [("TLSv1.3", 1), ("TLSv1.2", 2)])
 @pytest.mark.parametrize("negotiation", ["postgres", "direct"])
-def test_tls(
-    postgres: EmbeddedPostgres, dsn: str, tmp_path: Any, version: str, handshake: int, negotiation: str
-) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.num_tickets = 0  # which the server would send while the client takes the word
-    context.set_alpn_protocols(["postgresql"])
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with closing(TLSPostgres(postgres, context)) as server, Relay("127.0.0.1", server.port) as relay:
-        keywords = {"sslmode": "require", "sslrootcert": str(tmp_path / "ca.pem"), "sslnegotiation": negotiation}
+def test_tls(dsn: str, secured: Secured, version: str, handshake: int, negotiation: str) -> None:
+    with Relay("127.0.0.1", secured.postgres) as relay:
+        keywords = {"sslmode": "require", "sslrootcert": secured.ca, "sslnegotiation": negotiation}
         keywords |= {"channel_binding": "disable", "ssl_max_protocol_version": version}
         with neonps.connect(dsn, port=relay.port, transport="tcp", **keywords) as conn:
             check(conn, relay, 1 + (negotiation == "postgres") + handshake + 3)
+
+
+@pytest.mark.parametrize(
+    ("transport", "keywords", "expected"),
+    [
+        ("websocket", {}, 7),
+        ("websocket", {"pipeline_connect": "scram"}, 6),
+        ("websocket", {"pipeline_connect": "scram", "lazy": True}, 5),
+        ("http", {}, 3),
+        ("tcp", {}, 7),
+        ("tcp", {"pipeline_connect": "scram", "lazy": True}, 5),
+        ("tcp", {"sslnegotiation": "direct"}, 6),
+        ("tcp", {"sslnegotiation": "direct", "pipeline_connect": "scram", "lazy": True}, 4),
+    ],
+)
+def test_the_first_row_with_tls(
+    dsn: str, secured: Secured, transport: str, keywords: dict[str, Any], expected: int
+) -> None:
+    """From opening the socket to the first row, the statement being one of them."""
+    with Relay("127.0.0.1", secured.postgres if transport == "tcp" else secured.gateway) as relay:
+        way: dict[str, Any] = {"gateway": f"https://127.0.0.1:{relay.port}"}
+        if transport == "tcp":
+            way = {"port": relay.port, "sslmode": "require", "channel_binding": "disable"}
+        arguments = {"transport": transport, "sslrootcert": secured.ca, "autocommit": True, **way, **keywords}
+        with neonps.connect(dsn, **arguments) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+            check(conn, relay, expected)
+            conn.execute("select 1")
+            check(conn, relay, expected + 1)
 
 
 @over_tcp
