@@ -47,7 +47,7 @@ class Lap(NamedTuple):
 
 
 def environment() -> dict[str, str]:
-    """The variables of the environment, without those that tell drivers what to connect to, or Python to keep no code."""
+    """The variables of the environment, without what tells drivers where to connect to, or Python to keep no code."""
     left_out = ("PG", "NEONPS_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
