@@ -31,6 +31,8 @@ from .frontend import Encoded, FrontendMessage
 class State(Enum):
     """What is due from the server."""
 
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and states are looked up for each message
+
     IDLE = auto()  # nothing
     STARTUP = auto()  # the answer to StartupMessage
     PASSWORD = auto()  # the verdict on a password
