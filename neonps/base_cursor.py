@@ -156,7 +156,8 @@ class BaseCursor(Generic[Row]):
 
     def _prepare_execute(self) -> None:
         self._check_closed()
-        self._reset()
+        if self._query is not None or self._results:  # else the cursor is as good as new
+            self._reset()
 
     def _converted(self, query: Query, params: Params | None = None) -> PostgresQuery:
         """The statement and its parameters as the server takes them."""

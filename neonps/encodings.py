@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
@@ -57,6 +58,7 @@ _CODECS = {
 _CODECS_BY_KEY = {name.replace("_", "").lower(): codec for name, codec in _CODECS.items()}
 
 
+@lru_cache(maxsize=64)  # asked for each statement, and by each loader of text
 def python_codec(name: str) -> str:
     """Return Python's codec for a value of `client_encoding`; "ascii" for SQL_ASCII, which is any bytes.
 

@@ -10,6 +10,8 @@ from . import pq
 class PyFormat(str, Enum):
     """How a Python value is to be sent: the letter of its placeholder."""
 
+    __hash__ = str.__hash__  # that of Enum is a function in Python, and dumpers are looked up by format
+
     AUTO = "s"
     """Text or binary, whichever dumper has been registered last."""
     TEXT = "t"

@@ -16,6 +16,7 @@ import neonps
 from neonps.protocol import backend as b
 from neonps.protocol import frontend as f
 from neonps.protocol.backend import BackendParser, ProtocolError
+from neonps.protocol.collector import Collector
 from neonps.protocol.result import FieldDescription
 from neonps.protocol.wireresult import WireResult
 
@@ -343,3 +344,17 @@ def test_what_the_protocol_cannot_carry_is_refused() -> None:
 def test_secrets_do_not_show() -> None:
     assert "hunter2" not in repr(f.PasswordMessage(b"hunter2"))
     assert "hunter2" not in repr(b.BackendKeyData(1, b"hunter2"))
+
+
+def test_results_with_the_same_columns_do_not_share_the_list_of_them() -> None:
+    column = string("a") + struct.pack("!IHIhih", 0, 0, 23, 4, -1, 0)
+    answer = message("T", b"\0\1" + column) + message("C", string("SELECT 0"))
+    collector, parser = Collector(), BackendParser()
+    parser.feed(answer * 2)
+    while (event := parser.next_message()) is not None:
+        collector.handle(event)
+    first, second = (result.fields for result in collector.results)
+    assert first is not None
+    assert first == second
+    first.clear()
+    assert second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 from typing import Union
@@ -327,6 +328,16 @@ def _ready_for_query(r: _Reader) -> ReadyForQuery:
     return ReadyForQuery(status)
 
 
+#: The messages that come with each statement and have nothing in them, or little, as they are on the wire.
+_FIXED: dict[bytes, BackendMessage] = {
+    b"1\0\0\0\4": ParseComplete(),
+    b"2\0\0\0\4": BindComplete(),
+    b"n\0\0\0\4": NoData(),
+    b"Z\0\0\0\5I": ReadyForQuery(b"I"),
+    b"Z\0\0\0\5T": ReadyForQuery(b"T"),
+    b"Z\0\0\0\5E": ReadyForQuery(b"E"),
+}
+
 _DATA_ROW = ord("D")
 _H = ord("H")
 
@@ -359,6 +370,31 @@ _PARSERS: dict[int, tuple[str, Callable[[_Reader], BackendMessage]]] = {
         ("A", "NotificationResponse", lambda r: NotificationResponse(r.uint32(), r.string(), r.string())),
     )
 }  # fmt: skip
+
+
+def _parsed(code: int, body: bytes, codec: str) -> BackendMessage:
+    """The message of a kind with this body.
+
+    Raises:
+        ProtocolError: the body is not as it has to be.
+    """
+    name, parse = _PARSERS[code]
+    reader = _Reader(body, codec)
+    try:
+        message = parse(reader)
+    except (StructError, ValueError, IndexError):
+        raise ProtocolError(f"the server has sent a malformed {name} message") from None
+    if reader.pos != len(body):
+        raise ProtocolError(f"the server has sent a {name} message that is longer than its content")
+    return message
+
+
+#: RowDescription and CommandComplete: a statement that is run again is answered by the same ones.
+_RECURRING = frozenset(map(ord, "TC"))
+#: Longer ones are not worth keeping, in bytes.
+_CACHED_LENGTH = 2048
+
+_parsed_cached = lru_cache(maxsize=256)(_parsed)
 
 #: The longest message that makes sense: the server cannot build a longer one (MaxAllocSize).
 _MAX_LENGTH = 0x3FFFFFFF
@@ -411,21 +447,19 @@ class BackendParser:
         if code == _DATA_ROW:
             return self._data_rows(data, pos, end)
         (length,) = _int32_at(data, pos + 1)
+        stop = pos + 1 + length
+        if length < 6 and (fixed := _FIXED.get(data[pos:stop])) is not None:
+            self._pos = stop
+            self._needed = 5
+            return fixed
         if code == _H and data[pos : pos + 5] == b"HTTP/":
             raise ProtocolError("the server speaks HTTP, not Postgres")
         self._check_length(code, length)
-        stop = pos + 1 + length
         if stop > end:
             self._needed = stop - pos
             return None
-        name, parse = _PARSERS[code]
-        reader = _Reader(data[pos + 5 : stop], self.codec)
-        try:
-            message = parse(reader)
-        except (StructError, ValueError, IndexError):
-            raise ProtocolError(f"the server has sent a malformed {name} message") from None
-        if reader.pos != len(reader.body):
-            raise ProtocolError(f"the server has sent a {name} message that is longer than its content")
+        parse = _parsed_cached if code in _RECURRING and length <= _CACHED_LENGTH else _parsed
+        message = parse(code, data[pos + 5 : stop], self.codec)
         self._pos = stop
         self._needed = 5
         return message

@@ -66,7 +66,7 @@ class Collector:
         del self.results[:count]
 
     def _row_description(self, event: b.RowDescription) -> None:
-        self._rows = WireResult(event.fields)
+        self._rows = WireResult(list(event.fields))  # the event can be that of other results too
 
     def _no_data(self, event: b.NoData) -> None:
         self._rows = None

@@ -14,6 +14,7 @@ _uint16 = Struct("!H").pack
 _int32 = Struct("!i").pack
 _uint32 = Struct("!I").pack
 _header = Struct("!ci").pack
+_uint16_and_int16 = Struct("!Hh").pack
 _length_and_code = Struct("!ii").pack
 
 #: Protocol 3.2, the newest; servers that know only 3.0 say so by NegotiateProtocolVersion.
@@ -40,12 +41,16 @@ def _message(code: bytes, *parts: Buffer) -> bytes:
 
 
 def _string(value: bytes) -> bytes:
+    if not value:
+        return b"\0"
     if b"\0" in value:
         raise ValueError("a string in a Postgres message cannot hold NUL (0x00)")
     return value + b"\0"
 
 
 def _counted(formats: Sequence[int]) -> bytes:
+    if len(formats) < 2:
+        return _uint16_and_int16(1, formats[0]) if formats else b"\0\0"
     return Struct(f"!H{len(formats)}h").pack(len(formats), *formats)
 
 
@@ -145,7 +150,7 @@ class Parse(Record):
     def encode(self) -> bytes:
         types = self.parameter_types
         try:
-            packed = Struct(f"!H{len(types)}I").pack(len(types), *types)
+            packed = Struct(f"!H{len(types)}I").pack(len(types), *types) if types else b"\0\0"
         except Exception:
             raise MessageTooLong(f"a statement takes at most 65535 parameters, not {len(types)}") from None
         return _message(b"P", _string(self.statement), _string(self.query), packed)
@@ -220,7 +225,7 @@ class DescribePortal(Record):
     portal: bytes
 
     def encode(self) -> bytes:
-        return _message(b"D", b"P", _string(self.portal))
+        return _message(b"D", b"P", _string(self.portal)) if self.portal else b"D\0\0\0\6P\0"
 
 
 class Execute(Record):
@@ -230,6 +235,8 @@ class Execute(Record):
     max_rows: int = 0
 
     def encode(self) -> bytes:
+        if not (self.portal or self.max_rows):
+            return b"E\0\0\0\x09\0\0\0\0\0"
         return _message(b"E", _string(self.portal), _int32(self.max_rows))
 
 

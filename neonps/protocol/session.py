@@ -31,6 +31,8 @@ from .frontend import Encoded, FrontendMessage
 class State(Enum):
     """What is due from the server."""
 
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and states are looked up for each message
+
     IDLE = auto()  # nothing
     STARTUP = auto()  # the answer to StartupMessage
     PASSWORD = auto()  # the verdict on a password
@@ -154,6 +156,9 @@ EXTENDED = frozenset(
 #: What may come at any time once the login has begun.
 ANY_TIME = frozenset({b.NoticeResponse, b.ParameterStatus, b.NotificationResponse})
 
+#: What tells something that is to be remembered of the session.
+_TELLING = frozenset({b.ReadyForQuery, b.BackendKeyData, b.NegotiateProtocolVersion})
+
 COPYING_IN = frozenset({S.COPY_IN, S.QUERY_COPY_IN})
 
 _BIND_COMPLETE = b"2\0\0\0\4"
@@ -233,8 +238,8 @@ class StateMachine:
             if kind is not f.Sync:
                 return
             self._skipping = False
-        if isinstance(message, f.StartupMessage):
-            self.protocol = message.protocol
+        if kind is f.StartupMessage:
+            self.protocol = message.protocol  # type: ignore[union-attr]
         self._due.append(due)
         self._in_series = due in EXTENDED
 
@@ -263,23 +268,32 @@ class StateMachine:
             return None
         kind = type(message)
         if kind in ANY_TIME:
-            if isinstance(message, b.ParameterStatus):
-                self.parameters[message.name] = message.value
-                if message.name == "client_encoding":
-                    self._parser.codec = codec_of_text(message.value)
+            self._note(message)
             return message
         state = self.state
         following = TRANSITIONS[state].get(kind)
         if following is None:
             raise ProtocolError(f"the server has sent {kind.__name__} when {state.name} was due")
-        if isinstance(message, b.BackendKeyData):
+        if kind in _TELLING:
+            self._note(message)
+        if following is State.DONE and kind is not b.ErrorResponse:
+            self._due.popleft()
+        elif following is not state:
+            self._move(state, following, kind)
+        return message
+
+    def _note(self, message: BackendMessage) -> None:
+        """Take over what a message tells of the session."""
+        if isinstance(message, b.ReadyForQuery):
+            self.transaction_status = _TRANSACTION_STATUS[message.status]
+        elif isinstance(message, b.ParameterStatus):
+            self.parameters[message.name] = message.value
+            if message.name == "client_encoding":
+                self._parser.codec = codec_of_text(message.value)
+        elif isinstance(message, b.BackendKeyData):
             self.backend_pid, self.secret_key = message
         elif isinstance(message, b.NegotiateProtocolVersion):
             self.protocol = message.version
-        elif isinstance(message, b.ReadyForQuery):
-            self.transaction_status = _TRANSACTION_STATUS[message.status]
-        self._move(state, following, kind)
-        return message
 
     def take_repeated(self, tag: str) -> int:
         """Take the answers to further executions that are the same, and give their number.

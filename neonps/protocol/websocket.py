@@ -22,6 +22,7 @@ from ..endpoint import Endpoint
 from ..version import __version__
 from .backend import ProtocolError
 from .websocket_end import UpgradeRefused, WebSocketClosed
+from .websocket_frame import MAX_SMALL, Borders, masked_frame, whole_payload
 
 USER_AGENT = f"neonps/{__version__}"
 
@@ -44,6 +45,7 @@ class WebSocketTunnel:
         self._ws = WSConnection(ConnectionType.CLIENT)
         self._refusal: tuple[int, dict[str, str]] | None = None
         self._refusal_body = b""
+        self._borders: Borders | None = None  # of the frames, once they are certain to begin with what comes
         self.is_open = False
         self.outgoing = b""
         self.closed: WebSocketClosed | None = None
@@ -63,7 +65,7 @@ class WebSocketTunnel:
         """
         if self.closed:
             raise self.closed
-        return bytes(self._ws.send(BytesMessage(data)))
+        return masked_frame(data) if len(data) <= MAX_SMALL else bytes(self._ws.send(BytesMessage(data)))
 
     def close(self) -> bytes:
         """The close frame to send before the connection is closed; b"" when it makes no sense any more."""
@@ -83,7 +85,12 @@ class WebSocketTunnel:
             UpgradeRefused: the server does not want to open a WebSocket here.
             ProtocolError: the server broke the rules of HTTP or of WebSockets.
         """
+        if self._borders is not None:
+            if self._borders.between and not self.closed and (small := whole_payload(data)) is not None:
+                return small
+            self._borders.feed(data)
         payload = []
+        was_open = self.is_open
         try:
             self._ws.receive_data(data or None)
             for event in self._ws.events():
@@ -98,6 +105,8 @@ class WebSocketTunnel:
             raise ProtocolError(f"the server broke the {what} protocol: {e}") from None
         if not data:
             self._end()
+        if was_open < self.is_open and data.endswith(b"\r\n\r\n"):  # nothing has come behind the head yet
+            self._borders = Borders()
         return bytes(payload[0]) if len(payload) == 1 else b"".join(payload)
 
     def _handle(self, event: object) -> None:
