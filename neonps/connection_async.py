@@ -47,7 +47,6 @@ class AsyncConnection(BaseConnection[Row]):
     Attributes:
         row_factory: what makes the rows of its cursors; see `neonps.rows`.
         cursor_factory: the class of its cursors.
-        server_cursor_factory: the class of its cursors that have a name.
         lock: is held while a call is under way.
     """
 

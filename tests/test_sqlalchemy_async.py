@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -51,6 +53,19 @@ def test_queries(with_engine: Callable[..., None]) -> None:
             assert "pg_class" in await conn.run_sync(lambda c: sa.inspect(c).get_table_names("pg_catalog"))
 
     with_engine(main, pool_pre_ping=True)
+
+
+#: In a new process, in which nobody has asked for what the driver imports late.
+LATE = """
+from neonps.sqlalchemy import NeonpsDialectAsync
+module = NeonpsDialectAsync.import_dbapi()
+print(module.Binary(b"x").obj, module.STRING.__class__.__module__, hasattr(module, "not_there"))
+"""
+
+
+def test_the_module_has_what_the_driver_imports_late() -> None:
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", LATE], capture_output=True, encoding="utf-8", timeout=60)
+    assert (ran.stdout, ran.stderr) == ("b'x' neonps.dbapi False\n", "")
 
 
 def test_cursor_factory(with_engine: Callable[..., None]) -> None:

@@ -46,3 +46,7 @@ class AdaptedModule(PsycopgAdaptDBAPI):
             super().__init__(neonps)
         else:
             super().__init__(neonps, ExecStatus)
+
+    def __getattr__(self, name: str) -> Any:
+        # SQLAlchemy copies what is in the module. Some of that is imported when it is first asked for, and comes later.
+        return getattr(neonps, name)
