@@ -58,9 +58,10 @@ def test_in_a_pipeline(auto: neonps.Connection[Any]) -> None:
         assert formats(cursors[0]) == [1, 1, 1, 0, 1]
 
 
-def test_few_rows_stay_text(auto: neonps.Connection[Any]) -> None:
-    for _ in range(3):
-        assert formats(auto.execute(QUERY.format(15), prepare=True)) == [0] * 5
+def test_a_single_row_stays_text(auto: neonps.Connection[Any]) -> None:
+    query = QUERY.format("%s")
+    found = [formats(auto.execute(query, [rows], prepare=True)) for rows in (1, 1, 2, 2, 1, 1)]
+    assert [each[0] for each in found] == [0, 0, 0, 1, 1, 0]
 
 
 def test_text_is_cheaper_where_each_value_needs_a_call(auto: neonps.Connection[Any]) -> None:

@@ -28,8 +28,8 @@ _FORGOTTEN = frozenset({"DISCARD ALL", "DEALLOCATE ALL"})
 _UNUSABLE = frozenset({"26000", "0A000"})
 
 
-#: Results with fewer rows are as quick to load in text format.
-_MANY_ROWS = 16
+#: A statement that returns a single row is as quick to load in text format.
+_SEVERAL_ROWS = 2
 
 #: From so many rows on, loading a result takes so long that the statement is worth to be prepared the next time.
 _THOUSANDS = 2000
@@ -51,7 +51,7 @@ class PreparedStatements:
         self.maximum: int | None = 100
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._names: OrderedDict[Key, bytes] = OrderedDict()
-        self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, of statements that have returned many rows
+        self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, of those that have returned several rows
         self._number = 0
         self.discarded: list[bytes] = []  # names that the server still has, to be closed on occasion
 
@@ -111,7 +111,7 @@ class PreparedStatements:
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
             self.count(query, results[0].ntuples)
         self._columns.pop(name, None)
-        if name and results[0].fields is not None and results[0].ntuples >= _MANY_ROWS:
+        if name and results[0].fields is not None and results[0].ntuples >= _SEVERAL_ROWS:
             self._columns[name] = results[0].fields
         self.trim()
 
