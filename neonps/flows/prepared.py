@@ -110,7 +110,6 @@ class PreparedStatements:
         """Take note of how a statement went."""
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
             self.count(query, results[0].ntuples)
-        self._columns.pop(name, None)
         if name and results[0].fields is not None and results[0].ntuples >= _SEVERAL_ROWS:
             self._columns[name] = results[0].fields
         self.trim()
