@@ -279,12 +279,18 @@ def wait_until_within(peer: Peer) -> None:
 
 @contextmanager
 def interrupted(condition: Callable[[], None], in_thread: InThread) -> Iterator[None]:
-    """Ctrl-C as soon as `condition` returns; expects that the main thread hears of it."""
+    """Ctrl-C as soon as `condition` returns and the main thread waits; expects that it hears of it."""
     main = threading.main_thread().ident
     assert main is not None
 
+    def waits() -> bool:
+        frame = sys._current_frames()[main]
+        # The server can begin before the thread that has sent the statement goes on. psycopg waits in C.
+        return not frame.f_globals["__name__"].startswith("neonps") or frame.f_code.co_name == "_wait"
+
     def interrupt() -> None:
         condition()
+        wait_for(waits)
         signal.pthread_kill(main, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
