@@ -18,6 +18,9 @@ from .table import Table
 
 ROWS = 200_000
 
+#: How many rows a statement has returned before it counts as prepared. A number of another type would make another one.
+SAMPLE = 40_000
+
 NARROW = "n::int4 AS a, n * 1000000007::int8 AS b, n / 7.0::float8 AS c, 'row number ' || n AS d"
 WIDE = (
     f"{NARROW}, '2026-01-01 12:34:56.789+00'::timestamptz + n * interval '1 second' AS e,"
@@ -132,7 +135,7 @@ def manners(made: Any, columns: str) -> dict[str, Callable[[int], int]]:
     """Functions that fetch so many rows, and count them."""
     found: dict[str, Callable[[int], int]] = {FETCHALL: lambda rows: len(made.fetchall(query(columns, rows)))}
     if getattr(made, "session", False):
-        prepared = made.prepare(query(columns, made.PLACEHOLDER), 10)
+        prepared = made.prepare(query(columns, made.PLACEHOLDER), SAMPLE)
         found[PREPARED] = lambda rows: len(prepared(rows))
     return {**found, **cursors(made, columns)} if isinstance(made, PsycopgLike) else found
 
