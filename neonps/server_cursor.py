@@ -13,6 +13,7 @@ from .base_cursor import BaseCursor
 from .cursor import Cursor
 from .cursor_async import AsyncCursor
 from .escaping import quote_identifier
+from .flows.prepared import MANY_ROWS
 from .flows.requests import Flow
 from .flows.series import TEXT
 from .pq import Format
@@ -33,9 +34,6 @@ _AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncServerCursor[Any]")
 
 #: How many rows are fetched at once while the cursor is iterated over.
 DEFAULT_ITERSIZE = 100
-
-#: Fewer are as quick to load in text format.
-_MANY_ROWS = 16
 
 #: Of the cursors that were not given a name.
 _numbers = count(1)
@@ -137,7 +135,7 @@ class BaseServerCursor(BaseCursor[Row]):
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
         formats: Sequence[int] = (int(self._binary),)
-        if self._columns and not self._binary and (count is None or count >= _MANY_ROWS):
+        if self._columns and not self._binary and (count is None or count >= MANY_ROWS):
             formats = self._transformer.result_formats(self._columns)
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
         self._take([result])

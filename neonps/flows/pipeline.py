@@ -80,7 +80,7 @@ class Pipeline:
             session.prepared.failed(query, name, known, error.sqlstate)
             deliver([])
 
-        messages = extended(query, session.prepared.result_formats(query, binary), name, known)
+        messages = extended(query, session.prepared.result_formats(query, name, binary), name, known)
         yield from self._add(
             opening, messages, _Entry(Collector(query.query, codec=session.machine.codec), deliver, failed)
         )

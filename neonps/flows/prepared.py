@@ -28,8 +28,8 @@ _FORGOTTEN = frozenset({"DISCARD ALL", "DEALLOCATE ALL"})
 _UNUSABLE = frozenset({"26000", "0A000"})
 
 
-#: A statement that returns a single row is as quick to load in text format.
-_SEVERAL_ROWS = 2
+#: Fewer rows are as quick to load in text format, what it takes to choose formats included.
+MANY_ROWS = 32
 
 #: From so many rows on, loading a result takes so long that the statement is worth to be prepared the next time.
 _THOUSANDS = 2000
@@ -51,7 +51,7 @@ class PreparedStatements:
         self.maximum: int | None = 100
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._names: OrderedDict[Key, bytes] = OrderedDict()
-        self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, of those that have returned several rows
+        self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, if there were many rows the last time
         self._number = 0
         self.discarded: list[bytes] = []  # names that the server still has, to be closed on occasion
 
@@ -76,16 +76,17 @@ class PreparedStatements:
         self._number += 1
         return name, False
 
-    def result_formats(self, query: PostgresQuery, binary: bool) -> Sequence[int]:
-        """The formats to ask for the columns of a statement in, once `choose` was called.
+    def result_formats(self, query: PostgresQuery, name: bytes, binary: bool) -> Sequence[int]:
+        """The formats to ask for the columns of a statement in.
 
         What a statement returns is certain as long as the server has it prepared, so each column can have its own.
 
         Args:
             query: the statement.
+            name: under which it is run, as `choose` says.
             binary: results are asked for in binary format.
         """
-        columns = None if binary or not self._columns else self._columns.get(self._names.get(_key(query), b""))
+        columns = None if binary else self._columns.get(name)
         return (int(binary),) if columns is None else query.result_formats(columns)
 
     def trim(self) -> None:
@@ -110,7 +111,8 @@ class PreparedStatements:
         """Take note of how a statement went."""
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
             self.count(query, results[0].ntuples)
-        if name and results[0].fields is not None and results[0].ntuples >= _SEVERAL_ROWS:
+        self._columns.pop(name, None)
+        if name and results[0].fields is not None and results[0].ntuples >= MANY_ROWS:
             self._columns[name] = results[0].fields
         self.trim()
 

@@ -386,7 +386,7 @@ class Session(Transport):
         name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
         if query.bound or binary or name:
-            formats = self.prepared.result_formats(query, binary)
+            formats = self.prepared.result_formats(query, name, binary)
             messages = (*extended(query, formats, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
