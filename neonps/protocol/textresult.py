@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -32,18 +33,18 @@ class MalformedAnswer(ValueError):
     """The body of a successful response is not what SQL over HTTP answers."""
 
 
-class TextResult(Result):
+class TextResult(Result, ABC):
     """A result that gives its rows in pieces, and each piece as columns of text."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _pieces(self, start: int, stop: int) -> Iterator[Sequence[Column]]:
         """The columns of the rows from number `start` up to `stop`, some rows at a time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rows_of_text(self, start: int, stop: int) -> Iterator[Sequence[str | None]]:
         """The same rows, as rows."""
-        raise NotImplementedError
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
         for row in self._rows_of_text(start, self.ntuples if stop is None else min(stop, self.ntuples)):
