@@ -112,20 +112,3 @@ class Bench:
                     spent[number] += time.monotonic() - began
                     yield name, laps
             left = [number for number in left if spent[number] != float("inf")]
-
-    def run(
-        self,
-        name: str,
-        function: str,
-        arguments: Mapping[str, Any],
-        variables: Mapping[str, str] | None = None,
-        relay: Relay | None = None,
-    ) -> list[Lap]:
-        """Run a single thing as often as is to be; gives the laps of all times.
-
-        Args:
-            name: what to call it when it fails.
-            function, arguments, variables, relay: see `apart.run`.
-        """
-        runs = [python(name, function, arguments, variables, relay)]
-        return [lap for _, laps in self.compare(runs) for lap in laps]
