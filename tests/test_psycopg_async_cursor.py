@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from backends import Admin, wait_until_sleeping
 from peers import Peer
 
 Main = Callable[[Any], Awaitable[None]]
@@ -426,12 +427,13 @@ def test_tasks_with_executemany_and_copy(peer: Peer) -> None:
     run(peer, main)
 
 
-def test_task_is_cancelled(peer: Peer) -> None:
+def test_task_is_cancelled(peer: Peer, admin: Admin) -> None:
     async def main(conn: Any) -> None:
         cursor = conn.cursor()
         task = asyncio.create_task(cursor.execute("select pg_sleep(1000)"))
-        while conn.info.transaction_status.name != "ACTIVE":
-            await asyncio.sleep(0)
+        # A server that is asked to cancel before it has begun has nothing to cancel.
+        await asyncio.to_thread(wait_until_sleeping, admin, conn.info.backend_pid)
+        assert conn.info.transaction_status.name == "ACTIVE"
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
