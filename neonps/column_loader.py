@@ -65,6 +65,12 @@ def quick_column(loader: Loader, codec: str = "utf-8") -> QuickColumn | None:
     return None if make is None else make(loader, codec)
 
 
+def constant_size(loader: Loader) -> int | None:
+    """Return how many bytes all text has that `loader` loads; None if it has not always the same."""
+    cls = type(loader)
+    return _SIZES.get((cls.__module__, cls.__qualname__))
+
+
 def load_nullable(values: Sequence[str | None], quick: QuickColumn) -> list[Any]:
     """Load a column that has NULLs by a function that takes none."""
     loaded = iter(quick([value for value in values if value is not None]))
@@ -206,3 +212,6 @@ _MAKERS: dict[tuple[str, str], Callable[[Any, str], QuickColumn | None]] = {
     ("neonps.types.timestamp", "TimestamptzLoader"): _timestamptzs,
     ("neonps.types.uuid", "UUIDLoader"): _uuids,
 }
+
+#: The same of classes whose text always has so many bytes.
+_SIZES = {("neonps.types.uuid", "UUIDLoader"): 36}

@@ -1,29 +1,40 @@
 """Rows of DataRow messages (PostgreSQL docs 53.7) whose values are all text, taken apart column by column.
 
-Text from Postgres never has a zero byte in it, and the sizes of messages and values, four bytes each, begin with three
-of them as long as they are below 256. So what stands between three zeros and the next three is a value, with the last
-byte of its size in front; cutting at all of them at once is much faster than going from size to size.
+Going from size to size takes a step of Python for each value; one `split()` of many messages at once takes none. There
+are two ways to see where values begin:
+
+- Where all values are small, by their sizes. Sizes are four bytes each, of which only the last is not zero, and text
+  has no zeros, and seldom control characters. So zeros are left out, whatever could be the size of a small value is
+  made the same character, and the text is split there. It was right if these sizes add up to all that there is.
+- By the zeros: text never has a zero byte in it, and the sizes of messages and values begin with three as long as they
+  are below 256. So what stands between three zeros and the next three is a value, with the last byte of its size in
+  front, which is then cut off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .column_loader import LoadColumn
 
-_ZEROS = "\0\0\0"
-
-# Sizes that do not begin with three zeros, or are more of them. They are written as a size, which nobody reads, and a
-# value that no other can be.
-_NULL_SIZE, _NULL = b"\xff\xff\xff\xff", b"\0\0\0\1\0n"
-_EMPTY_SIZE, _EMPTY = b"\0\0\0\0", b"\0\0\0\1\0e"
-_SPECIAL: dict[str, str | None] = {"\0n": None, "\0e": ""}
+#: Values are small up to here: their sizes are control characters. Other sizes count as small if all values of a
+#: column have the same.
+_SMALL = 32
 
 #: Up to here the size of a message begins with three zeros too, and makes a piece of its own; up to there, with two.
 _SHORT, _LONG = 256, 65536
+
+# NULL and "" have sizes that are not like others. They are written as values that cannot be text in UTF-8.
+_NULL_SIZE, _NULL = b"\xff\xff\xff\xff", b"\0\0\0\1\xff"
+_EMPTY_SIZE, _EMPTY = b"\0\0\0\0", b"\0\0\0\1\xfe"
+_SPECIAL: dict[str, str | None] = {"\xff": None, "\xfe": ""}
+
+_ZEROS = "\0\0\0"
+_HERE = "\n"  # what small sizes are replaced by
 
 # What cuts a piece to its value: off goes the size, and behind the last value of a row the head of the next message,
 # that is its code "D", its size, and how many values it has. Of short messages only the code stands there.
@@ -33,7 +44,7 @@ _last_of_long = itemgetter(slice(1, -7))
 
 
 def text_rows(
-    data: bytes, start: int, stop: int, ntuples: int, load_columns: Sequence[LoadColumn]
+    data: bytes, start: int, stop: int, ntuples: int, load_columns: Sequence[LoadColumn], constant: bytes = b""
 ) -> Iterable[tuple[Any, ...]] | None:
     """Return the rows in `data[start:stop]`; None when they have to be taken otherwise.
 
@@ -44,27 +55,70 @@ def text_rows(
         data, start, stop: where DataRow messages stand, one after another, their text in UTF-8.
         ntuples: how many they are.
         load_columns: what loads each column, 100 at most.
+        constant: of each column whose values all have the same size, that size; below 256.
     """
-    messages = data[start:stop]
-    size = int.from_bytes(messages[1:5], "big")
-    if size >= _LONG:
-        return None
-    columns_of = _columns_of_short if size < _SHORT else _columns_of_long
-    special = data.find(_EMPTY_SIZE, start, stop) >= 0
-    if special:
-        messages = messages.replace(_EMPTY_SIZE, _EMPTY)
     try:
-        columns = columns_of(messages, ntuples, len(load_columns))
+        columns = _columns(data[start:stop], ntuples, len(load_columns), constant)
         if columns is None:
-            special = True
-            columns = columns_of(messages.replace(_NULL_SIZE, _NULL), ntuples, len(load_columns))
-            if columns is None:
-                return None
-        if special:
-            columns = [[_SPECIAL.get(value, value) for value in column] for column in columns]
+            return None
         return zip(*[load(column) for load, column in zip(load_columns, columns, strict=True)], strict=True)
     except Exception:
         return None
+
+
+def _columns(messages: bytes, ntuples: int, count: int, constant: bytes) -> list[list[Any]] | None:
+    size = int.from_bytes(messages[1:5], "big")
+    if size >= _LONG:
+        return None
+    total = len(messages)
+    messages = messages.replace(_EMPTY_SIZE, _EMPTY)
+    if b"\xff" in messages:
+        messages = messages.replace(_NULL_SIZE, _NULL)
+    if size >= _SHORT:
+        return _columns_of_long(messages, ntuples, count)
+    columns = _columns_by_sizes(messages, ntuples, count, constant, total)
+    return _columns_of_short(messages, ntuples, count) if columns is None else columns
+
+
+def _columns_by_sizes(messages: bytes, ntuples: int, count: int, constant: bytes, total: int) -> list[list[Any]] | None:
+    """The values of each column; None when some values are not small, or have control characters.
+
+    Args:
+        messages, ntuples, count: no value in them is NULL or "".
+        constant: of each column whose values all have the same size, that size.
+        total: how many bytes the messages say that they have.
+    """
+    here, others = _tables(constant)
+    sizes = messages.translate(None, others)
+    step, rest = divmod(len(sizes), ntuples)
+    # Of the head of a message, how many values it has is found too, and of a small one its own size. Its code "D", and
+    # a size that is not small, come at the end of the row before.
+    head = step - count
+    if rest or head not in (1, 2) or any(sizes.count(size) != ntuples * constant.count(size) for size in constant):
+        return None
+    expected = ntuples * count + len(messages) - ntuples * (7 + 4 * count)
+    if head == 2:
+        expected += total - ntuples
+    # These are so many as should be found. Where one was not, its value is not small; where there is one too many, it
+    # is a character that would be a small size. So if both are there the sum is not right.
+    if sum(sizes) != expected or sizes[head - 1 :: step] != bytes([count]) * ntuples:
+        return None
+    behind = 3 - head
+    text = messages.translate(here, b"\0").decode("latin-1") + "D!"[:behind]
+    if len(text) - behind != len(messages) - ntuples * (4 + 3 * count):
+        return None  # some zeros were in values
+    pieces = text.split(_HERE)
+    columns = [pieces[number::step] for number in range(head + 1, step)]
+    columns.append(list(map(itemgetter(slice(-behind)), pieces[step::step])))
+    return columns if text.isascii() else list(map(_decoded, columns))
+
+
+@cache
+def _tables(constant: bytes) -> tuple[bytes, bytes]:
+    """For `bytes.translate()`, what makes all small sizes the same character, and what removes all but these."""
+    small = {*range(1, _SMALL), *constant}
+    here = bytes(ord(_HERE) if byte in small else byte for byte in range(256))
+    return here, bytes(byte for byte in range(256) if byte not in small)
 
 
 def _columns_of_short(messages: bytes, ntuples: int, count: int) -> list[list[Any]] | None:
@@ -75,11 +129,11 @@ def _columns_of_short(messages: bytes, ntuples: int, count: int) -> list[list[An
     """
     try:
         text = messages.decode()
-        recode = False
+        is_decoded = True
     except UnicodeDecodeError:
         # Most probably at a size of 128 or more.
         text = messages.decode("latin-1")
-        recode = True
+        is_decoded = False
     pieces = (text + "D").split(_ZEROS)
     step = count + 1
     if len(pieces) != ntuples * step + 1:
@@ -88,7 +142,8 @@ def _columns_of_short(messages: bytes, ntuples: int, count: int) -> list[list[An
     heads = "".join(pieces[1::step])
     if len(heads) != 3 * ntuples or heads[1::3] != "\0" * ntuples or heads[2::3] != chr(count) * ntuples:
         return None
-    return _cut(pieces[2:], step, count, _last_of_short, recode)
+    columns = _cut(pieces[2:], step, count, _last_of_short)
+    return columns if is_decoded else list(map(_decoded, columns))
 
 
 def _columns_of_long(messages: bytes, ntuples: int, count: int) -> list[list[Any]] | None:
@@ -103,15 +158,20 @@ def _columns_of_long(messages: bytes, ntuples: int, count: int) -> list[list[Any
         heads[n::size] != head[n] * (ntuples + 1) for n in range(size) if head[n] != "?"
     ):
         return None
-    return _cut(pieces[1:], count, count, _last_of_long, True)
+    return list(map(_decoded, _cut(pieces[1:], count, count, _last_of_long)))
 
 
-def _cut(pieces: list[str], step: int, count: int, last: Callable[[str], str], recode: bool) -> list[list[Any]]:
-    """Cut pieces to their values, by columns; `recode` what was not decoded as UTF-8."""
+def _cut(pieces: list[str], step: int, count: int, last: Callable[[str], str]) -> list[list[str]]:
+    """Cut pieces to their values, by columns."""
     cuts = [_value] * (count - 1) + [last]
-    columns = [list(map(cut, pieces[number::step])) for number, cut in enumerate(cuts)]
-    if recode:
-        for number, column in enumerate(columns):
-            if not "".join(column).isascii():
-                columns[number] = [value.encode("latin-1").decode() for value in column]
-    return columns
+    return [list(map(cut, pieces[number::step])) for number, cut in enumerate(cuts)]
+
+
+def _decoded(column: list[str]) -> list[Any]:
+    """A column whose bytes were taken for characters, with the characters that are meant, None and ""."""
+    if "".join(column).isascii():
+        return column
+    return [
+        value if value.isascii() else _SPECIAL[value] if value in _SPECIAL else value.encode("latin-1").decode()
+        for value in column
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .column_loader import column_loader, quick_column
+from .column_loader import column_loader, constant_size, quick_column
 from .pq import Format
 from .protocol.backend import DataRows
 from .row_appender import AppendRows, is_utf8, rows_appender
@@ -36,6 +36,7 @@ class WireRows:
         self._loaders = loaders
         self._append_rows: AppendRows | None = None
         self._load_columns = _load_columns(loaders)
+        self._constant = bytes(size for loader in loaders if (size := constant_size(loader)))
 
     def load(self, pieces: Iterable[DataRows], make_row: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Return what `make_row` makes of each row, a tuple; `tuple` itself is fastest.
@@ -53,7 +54,7 @@ class WireRows:
     def _rows(self, piece: DataRows) -> Iterable[tuple[Any, ...]]:
         data, start, stop, ntuples = piece
         if ntuples >= _FEW and self._load_columns is not None:
-            found = text_rows(data, start, stop, ntuples, self._load_columns)
+            found = text_rows(data, start, stop, ntuples, self._load_columns, self._constant)
             if found is not None:
                 return found
         if self._append_rows is None:
