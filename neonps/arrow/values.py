@@ -58,6 +58,13 @@ class Values:
         found._compact = array
         return found
 
+    def part(self, which: slice) -> Values:
+        """Some of them."""
+        lengths = self.lengths[which]
+        return Values(
+            self.data, self.starts[which], lengths if self.nulls is None else np.where(self.nulls[which], -1, lengths)
+        )
+
     def __len__(self) -> int:
         return len(self.starts)
 
