@@ -126,7 +126,8 @@ def _nulls(data: bytes, octets: NDArray[Any], borders: NDArray[Any]) -> NDArray[
     """Where there is `null` that is in no string, given where strings begin and end."""
     found = np.flatnonzero(octets[:-3] == ord("n"))
     found = found[numbers_at(data, np.dtype(np.uint32), found) == _NULL]
-    return found[np.searchsorted(borders, found) % 2 == 0]
+    outside: NDArray[Any] = found[np.searchsorted(borders, found) % 2 == 0]
+    return outside
 
 
 def _escapes(octets: NDArray[Any]) -> NDArray[Any]:
@@ -134,7 +135,8 @@ def _escapes(octets: NDArray[Any]) -> NDArray[Any]:
     found = np.flatnonzero(octets == _BACKSLASH)
     first = np.ones(len(found), bool)
     first[1:] = np.diff(found) != 1
-    return found[(found - np.maximum.accumulate(np.where(first, found, 0))) % 2 == 0]
+    every_other: NDArray[Any] = found[(found - np.maximum.accumulate(np.where(first, found, 0))) % 2 == 0]
+    return every_other
 
 
 def _unescaped(octets: NDArray[Any], escapes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
