@@ -82,7 +82,9 @@ def rows_of(data: bytes, width: int) -> Rows | None:
         if unescaped is None:
             return None
         text, gone = unescaped
-        starts, ends = (each - np.searchsorted(gone, each) for each in (starts, ends))
+        # How much is gone up to each start. It was in strings: up to an end it is as much as up to the next start.
+        shift = np.cumsum(np.bincount(np.searchsorted(starts, gone), minlength=len(starts) + 1))
+        starts, ends = starts - shift[:-1], ends - shift[1:]
     starts = starts + 1
     lengths = ends - starts
     if nulls is not None:
@@ -150,9 +152,9 @@ def _unescaped(octets: NDArray[Any], escapes: NDArray[Any]) -> tuple[NDArray[Any
     kept = np.ones(len(octets), bool)
     kept[escapes] = False
     units = escapes[letters == ord("u")]
-    if len(units) and not _decode(octets, units, text, kept):
-        return None
-    return text[kept], np.flatnonzero(~kept)
+    if not len(units):
+        return text[kept], escapes
+    return (text[kept], np.flatnonzero(~kept)) if _decode(octets, units, text, kept) else None
 
 
 def _decode(octets: NDArray[Any], units: NDArray[Any], text: NDArray[Any], kept: NDArray[Any]) -> bool:
