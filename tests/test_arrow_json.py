@@ -24,6 +24,7 @@ from neonps.protocol.textresult import JsonResult, ListResult, TextResult, parse
 pa = pytest.importorskip("pyarrow")
 np = pytest.importorskip("numpy")
 
+from neonps.arrow import rows as arrow_rows  # noqa: E402
 from neonps.arrow.json_rows import rows_of  # noqa: E402
 from neonps.arrow.reading import Session  # noqa: E402
 from neonps.arrow.rows import Part, blocks  # noqa: E402
@@ -206,6 +207,7 @@ def test_blocks(rows: list[Row], data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(textresult, "_PIECE", data.draw(st.integers(1, 50)))
         patch.setattr(textresult, "_FEW", 3)
+        patch.setattr(arrow_rows, "_LONGEST", data.draw(st.just(1 << 27) | st.integers(1, 100)))
         for start, stop in data.draw(st.lists(st.tuples(bound, bound).map(sorted), min_size=1, max_size=5)):
             if data.draw(st.booleans()):
                 assert result.load_rows(transformer, list, start, stop) == rows[start:stop]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,8 +27,11 @@ _length_at = Struct("!i").unpack_from
 #: What is in front of the values of a DataRow message: its type, its length, the number of values.
 _HEAD = 7
 
-#: How many rows that are lists of objects are taken at a time.
-_LISTS = 1 << 15
+#: How many rows that are Python objects are taken at a time.
+_OBJECTS = 1 << 15
+
+#: Rows that take more bytes of JSON at a time are parsed: the vectors of what is in it can take many times as much.
+_LONGEST = 1 << 27
 
 
 class Part(NamedTuple):
@@ -60,15 +63,12 @@ def blocks(part: Part, most_rows: int, most_bytes: int) -> Iterator[Block]:
     result, start, stop = part
     if isinstance(result, WireResult):
         yield from _blocks_of_messages(result, start, stop, most_rows, most_bytes)
-        return
     if isinstance(result, JsonResult):
         for block in _blocks_of_json(result, start, stop, most_rows, most_bytes):
             yield block
             start += block.rows
     if isinstance(result, TextResult):
-        yield from _blocks_of_text(result, start, stop, min(most_rows, _LISTS))
-    else:
-        yield from _blocks_of_lists(result, start, stop, min(most_rows, _LISTS))
+        yield from _blocks_of_text(result, start, stop, min(most_rows, _OBJECTS))
 
 
 def _blocks_of_messages(result: WireResult, start: int, stop: int, most_rows: int, most_bytes: int) -> Iterator[Block]:
@@ -96,6 +96,8 @@ def _blocks_of_json(result: JsonResult, start: int, stop: int, most_rows: int, m
         size = min(int((end - first) * average * 1.1), most_bytes)
         while True:
             piece_end = data.find(b"],[", position + size, last) + 1 or last
+            if piece_end - position > _LONGEST:
+                return
             found = json_rows.rows_of(data[position:piece_end], result.nfields)
             if found is None:
                 return
@@ -123,13 +125,6 @@ def _blocks_of_text(result: TextResult, start: int, stop: int, most: int) -> Ite
         end = min(first + most, stop)
         pieces = zip(*result._pieces(first, end), strict=True)
         yield Block(end - first, [Values.of(list(chain.from_iterable(column))) for column in pieces])
-
-
-def _blocks_of_lists(result: Result, start: int, stop: int, most: int) -> Iterator[Block]:
-    rows = result.rows(start, stop)
-    while some := list(islice(rows, most)):
-        columns = zip(*some, strict=True) if result.nfields else ()
-        yield Block(len(some), [Values.of(column) for column in columns])
 
 
 def columns_of(data: bytes | memoryview, rows: int, columns: int) -> list[Values]:

@@ -61,9 +61,9 @@ class Values:
     def part(self, which: slice) -> Values:
         """Some of them."""
         lengths = self.lengths[which]
-        return Values(
-            self.data, self.starts[which], lengths if self.nulls is None else np.where(self.nulls[which], -1, lengths)
-        )
+        if self.nulls is not None:
+            lengths = np.where(self.nulls[which], -1, lengths)
+        return Values(self.data, self.starts[which], lengths)
 
     def __len__(self) -> int:
         return len(self.starts)
