@@ -79,7 +79,7 @@ def test_large_rows_make_smaller_batches_and_pieces(
 
     monkeypatch.setattr(tables, "_BATCH_BYTES", 1000)
     monkeypatch.setattr(tables, "_TABLE_BYTES", 2000)
-    monkeypatch.setattr(rows, "_LISTS", 10)
+    monkeypatch.setattr(rows, "_OBJECTS", 10)
     query = "select n, repeat('D', n) as t, n / 10.0 as d, array[n] as a from generate_series(0, 999) as n"
     expected = auto.execute(query).fetchall()
     table = auto.execute(query, binary=binary).fetch_arrow_table()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from ..errors import OperationalError
 from ..protocol.result import Result
+from ..protocol.textresult import JsonResult, TextResult
 from ..protocol.wireresult import WireResult
+from . import json_rows
 from .values import Values, numbers_at
 
 if TYPE_CHECKING:
@@ -25,8 +27,11 @@ _length_at = Struct("!i").unpack_from
 #: What is in front of the values of a DataRow message: its type, its length, the number of values.
 _HEAD = 7
 
-#: How many rows that are lists of objects are taken at a time.
-_LISTS = 1 << 15
+#: How many rows that are Python objects are taken at a time.
+_OBJECTS = 1 << 15
+
+#: Rows that take more bytes of JSON at a time are parsed: the vectors of what is in it can take many times as much.
+_LONGEST = 1 << 27
 
 
 class Part(NamedTuple):
@@ -56,9 +61,17 @@ def blocks(part: Part, most_rows: int, most_bytes: int) -> Iterator[Block]:
         OperationalError: what the server has sent makes no sense.
     """
     result, start, stop = part
-    if not isinstance(result, WireResult):
-        yield from _blocks_of_lists(result, start, stop, min(most_rows, _LISTS))
-        return
+    if isinstance(result, WireResult):
+        yield from _blocks_of_messages(result, start, stop, most_rows, most_bytes)
+    if isinstance(result, JsonResult):
+        for block in _blocks_of_json(result, start, stop, most_rows, most_bytes):
+            yield block
+            start += block.rows
+    if isinstance(result, TextResult):
+        yield from _blocks_of_text(result, start, stop, min(most_rows, _OBJECTS))
+
+
+def _blocks_of_messages(result: WireResult, start: int, stop: int, most_rows: int, most_bytes: int) -> Iterator[Block]:
     while start < stop:
         end = min(start + most_rows, stop)
         pieces: list[memoryview] = []
@@ -73,11 +86,45 @@ def blocks(part: Part, most_rows: int, most_bytes: int) -> Iterator[Block]:
         start += rows
 
 
-def _blocks_of_lists(result: Result, start: int, stop: int, most: int) -> Iterator[Block]:
-    rows = result.rows(start, stop)
-    while some := list(islice(rows, most)):
-        columns = zip(*some, strict=True) if result.nfields else ()
-        yield Block(len(some), [Values.of(column) for column in columns])
+def _blocks_of_json(result: JsonResult, start: int, stop: int, most_rows: int, most_bytes: int) -> Iterator[Block]:
+    """The same, up to where it is not certain what the rows are."""
+    data, last, average = result.data, result.stop, result.average
+    while start < stop:
+        first, position = result.place(start)
+        end = min(start + most_rows, stop)
+        # Rows are not equally long. What is too much is looked at once more; what is too little, altogether.
+        size = min(int((end - first) * average * 1.1), most_bytes)
+        while True:
+            piece_end = data.find(b"],[", position + size, last) + 1 or last
+            if piece_end - position > _LONGEST:
+                return
+            found = json_rows.rows_of(data[position:piece_end], result.nfields)
+            if found is None:
+                return
+            after = first + len(found.starts)
+            if after >= end or piece_end == last or size >= most_bytes:
+                break
+            size = min(2 * size, most_bytes)
+        if after > result.ntuples or (after < result.ntuples and piece_end == last):
+            return
+        if after <= end:
+            result.passed(after, piece_end + 1)
+        else:
+            result.passed(end, position + int(found.starts[end - first]))
+        if after > start:
+            within = slice(start - first, end - first)
+            columns = (
+                found.columns if first == start and after <= end else [each.part(within) for each in found.columns]
+            )
+            yield Block(min(after, end) - start, columns)
+            start = min(after, end)
+
+
+def _blocks_of_text(result: TextResult, start: int, stop: int, most: int) -> Iterator[Block]:
+    for first in range(start, stop, most):
+        end = min(first + most, stop)
+        pieces = zip(*result._pieces(first, end), strict=True)
+        yield Block(end - first, [Values.of(list(chain.from_iterable(column))) for column in pieces])
 
 
 def columns_of(data: bytes | memoryview, rows: int, columns: int) -> list[Values]:

@@ -58,6 +58,13 @@ class Values:
         found._compact = array
         return found
 
+    def part(self, which: slice) -> Values:
+        """Some of them."""
+        lengths = self.lengths[which]
+        if self.nulls is not None:
+            lengths = np.where(self.nulls[which], -1, lengths)
+        return Values(self.data, self.starts[which], lengths)
+
     def __len__(self) -> int:
         return len(self.starts)
 

@@ -106,7 +106,7 @@ class JsonResult(TextResult):
         ntuples: how many rows there are.
     """
 
-    __slots__ = ("_block", "_data", "_first_rows", "_latest", "_ntuples", "_positions", "_stop")
+    __slots__ = ("_block", "_data", "_first_rows", "_latest", "_ntuples", "_passed", "_positions", "_stop")
 
     def __init__(
         self,
@@ -125,12 +125,40 @@ class JsonResult(TextResult):
         # Of each piece, as far as is known, where it begins and the number of its first row.
         self._positions = [start]
         self._first_rows = [0]
+        self._passed = 0, start  # a row that others have gone up to, and where it begins
         self._latest: tuple[int, Sequence[Column]] | None = None
         self._block: tuple[int, list[Sequence[str | None]]] = 0, []  # rows as rows, and the number of the first
 
     @property
     def ntuples(self) -> int:
         return self._ntuples
+
+    # For those who take the rows out of the JSON themselves
+
+    @property
+    def data(self) -> bytes:
+        """The JSON."""
+        return self._data
+
+    @property
+    def stop(self) -> int:
+        """Where in it the last row ends."""
+        return self._stop
+
+    @property
+    def average(self) -> float:
+        """How long a row is on average, in bytes."""
+        return (self._stop - self._positions[0]) / self._ntuples
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The row, or one before it of which is known where it begins: its number, and where that is."""
+        number = bisect_right(self._first_rows, row) - 1
+        known = self._first_rows[number], self._positions[number]
+        return self._passed if known[0] < self._passed[0] <= row else known
+
+    def passed(self, row: int, position: int) -> None:
+        """Keep in mind where a row begins, since what is asked for next is mostly from there on."""
+        self._passed = row, position
 
     def _pieces(self, start: int, stop: int) -> Iterator[Sequence[Column]]:
         number = bisect_right(self._first_rows, start) - 1
