@@ -1,15 +1,23 @@
-"""How much memory a result needs while it arrives, by what Python allocates."""
+"""How much memory a result needs while it arrives and while it is loaded, by what Python allocates."""
 
 from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from server_messages import complete, data_row, row_description
+from transports import Connection
 
 from neonps.endpoint import Endpoint
+from neonps.protocol import backend, wireresult
+from neonps.protocol.backend import BackendParser, CommandComplete, DataRows, RowDescription
 from neonps.protocol.http import HttpConnection, Response
+from neonps.protocol.wireresult import WireResult
 
 BODY = 8_000_000
 
@@ -67,3 +75,73 @@ def test_the_body_of_a_response_is_held_once(parts: Callable[[], Iterator[bytes]
     assert response.body == b"x" * BODY
     assert traced.peak < BODY + spare + LITTLE
     assert traced.left < BODY + LITTLE
+
+
+def collected(data: bytes, cut: int) -> WireResult:
+    """The result whose messages come `cut` bytes at a time."""
+    parser = BackendParser()
+    result = None
+    for start in range(0, len(data), cut):
+        parser.feed(data[start : start + cut])
+        while (message := parser.next_message()) is not None:
+            if isinstance(message, RowDescription):
+                result = WireResult(message.fields)
+            elif isinstance(message, DataRows):
+                assert result is not None
+                result.append(message)
+            else:
+                assert isinstance(message, CommandComplete)
+    assert parser.pending == 0
+    assert result is not None
+    return result
+
+
+def answer(rows: Sequence[Sequence[bytes | None]], width: int) -> bytes:
+    return b"".join([row_description(*"abcdefg"[:width]), *(data_row(*row) for row in rows), complete("SELECT")])
+
+
+@pytest.mark.parametrize("cut", [700, 1448, 8192, 16384, 65536, 1 << 18])
+def test_messages_are_held_once(cut: int) -> None:
+    data = answer([(b"%d" % n, b"row number %d" % n) for n in range(100_000)], 2)
+    collected(data, cut)
+    with Traced() as traced:
+        result = collected(data, cut)
+        traced.look()
+    assert result.ntuples == 100_000
+    assert traced.left < 1.02 * len(data) + LITTLE
+    assert traced.peak < 1.02 * len(data) + 3 * cut + LITTLE
+
+
+ROWS = st.integers(1, 4).flatmap(
+    lambda width: st.lists(
+        st.lists(st.none() | st.binary(max_size=40), min_size=width, max_size=width), min_size=1, max_size=40
+    )
+)
+
+
+@given(ROWS, st.integers(1, 400), st.integers(8, 200), st.integers(8, 200), st.data())
+def test_pieces_of_any_size_have_the_same_rows(
+    rows: list[list[bytes | None]], cut: int, split: int, joined: int, data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "_PIECE", split)
+        patch.setattr(wireresult, "_PIECE", joined)
+        result = collected(answer(rows, len(rows[0])), cut)
+    assert result.ntuples == len(rows)
+    assert list(result.rows()) == rows
+    start, stop = sorted((data.draw(st.integers(0, len(rows))), data.draw(st.integers(0, len(rows)))))
+    assert list(result.rows(start, stop)) == rows[start:stop]
+    assert [result.get_value(n, 0) for n in range(len(rows))] == [row[0] for row in rows]
+
+
+def test_rows_are_loaded_piece_by_piece(auto: Connection) -> None:
+    query = "select n, n * 1000000007::int8, n / 7.0::float8, 'row number ' || n from generate_series(1, 20000) n"
+    expected = [(n, n * 1000000007, n / 7, f"row number {n}") for n in range(1, 20001)]
+    assert auto.execute(query).fetchall() == expected
+    cursor: Any = auto.execute(query)
+    with Traced() as traced:
+        rows = cursor.fetchall()
+        traced.look()
+    assert rows == expected
+    # What is needed meanwhile is that of a piece, not of all.
+    assert traced.peak < traced.left + 1_000_000
