@@ -14,6 +14,9 @@ from .table import Table
 STREAMED = 5_000_000
 FETCHED = 300_000
 
+#: So many are fetched before: enough to have imported what loads many, and too few to leave memory behind for them.
+WARM = 50
+
 #: The manners of having rows one after the other: of `fetching.cursors`, and one of `hold`.
 STREAMING = ("stream()", "server cursor", "COPY")
 
@@ -67,7 +70,7 @@ def keeping(bench: Bench) -> Table:
 
 def length(bench: Bench, rows: int, form: str) -> int:
     """The bytes of so many rows: as messages of Postgres (docs 53.7, DataRow), or as JSON of SQL over HTTP."""
-    texts = "length(a::text) + length(b::text) + length(c::text) + length(d)"
+    texts = " + ".join(f"octet_length({column}::text)" for column in "abcd")
     frame = {"wire": 1 + 4 + 2 + 4 * 4, "json": 2 + 4 * 3}[form]
     with bench.servers.connect() as connection:
         made = connection.execute(f"SELECT sum({texts} + {frame})::int8 FROM ({query(NARROW, rows)}) AS r").fetchone()
@@ -83,7 +86,7 @@ def hold_run(rows: int, manner: str, name: str, arguments: dict[str, Any], varia
 def hold(driver: str, url: str, options: dict[str, Any], rows: int, manner: str) -> Iterator[str]:
     """A single lap."""
     made = DRIVERS[driver](url, **options)
-    made.fetchall(query(NARROW, 10))
+    made.fetchall(query(NARROW, WARM))
     yield ""
     if manner == FETCHALL:
         assert len(made.fetchall(query(NARROW, rows))) == rows

@@ -21,8 +21,8 @@ Row = TypeVar("Row")
 #: Fewer rows in a piece are not worth being taken apart by columns.
 _FEW = 16
 
-#: So many bytes at a time are as quick as more.
-_LARGE = 1 << 16
+#: So many bytes at a time are as quick as more, and what is needed for them while they are loaded is little.
+_LARGE = 1 << 15
 
 
 class WireRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 
 import h11
 
@@ -36,8 +37,7 @@ class HttpConnection:
         self._endpoint = endpoint
         self._h11 = _new_h11()
         self._head: h11.Response | None = None
-        self._body: list[bytes] = []
-        self._body_size = 0
+        self._body = BytesIO()  # which gives what was written to it without a copy, unlike a list that is joined
         self._missing = 0  # bytes of a body that goes past h11
         self._usable = True  # as far as h11 does not know
 
@@ -88,9 +88,8 @@ class HttpConnection:
                     if self._goes_past(event):
                         return None
                 elif isinstance(event, h11.Data):
-                    self._body.append(bytes(event.data))
-                    self._body_size += len(event.data)
-                    if self._body_size > MAX_BODY:
+                    self._body.write(event.data)
+                    if self._body.tell() > MAX_BODY:
                         raise _too_long()
                 elif isinstance(event, h11.EndOfMessage):
                     return self._finish()
@@ -111,7 +110,9 @@ class HttpConnection:
             return False
         if length > MAX_BODY:
             raise _too_long()
-        self._body.append(arrived)
+        # Memory for all of it, once: as it grows, each larger piece of memory would leave a hole behind.
+        self._body = BytesIO(bytes(length))
+        self._body.write(arrived)
         self._missing = length - len(arrived)
         return True
 
@@ -120,12 +121,12 @@ class HttpConnection:
             raise _cut_off()
         self._missing -= len(data)
         if self._missing > 0:
-            self._body.append(data)
+            self._body.write(data)
             return None
         head = self._head
         assert head is not None
         self._usable = not self._missing and _keeps_alive(head)
-        self._body.append(data[: len(data) + self._missing])
+        self._body.write(data[: len(data) + self._missing])
         self._missing = 0
         self._h11 = _new_h11()  # the other one still waits for the body
         return self._finish()
@@ -134,10 +135,9 @@ class HttpConnection:
         head = self._head
         assert head is not None
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-        response = Response(head.status_code, head.reason.decode("latin-1"), headers, b"".join(self._body))
+        response = Response(head.status_code, head.reason.decode("latin-1"), headers, self._body.getvalue())
         self._head = None
-        self._body = []
-        self._body_size = 0
+        self._body = BytesIO()
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
         return response

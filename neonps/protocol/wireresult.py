@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 #: From how many rows on it is worth to choose how to load them.
 _SEVERAL = 16
 
+#: Rows that arrive in smaller pieces are joined to pieces of this size, in bytes: some servers send 8 KiB at a time.
+_PIECE = 1 << 15
+
 _row_head = Struct("!iH").unpack_from
 _length_at = Struct("!i").unpack_from
 
 
 class WireResult(Result):
-    """Collects the `DataRows` of one statement, without copying them."""
+    """Collects the `DataRows` of one statement. They are not copied, except small ones, which become larger ones."""
 
-    __slots__ = ("_chunks", "_offsets", "_starts", "_total")
+    __slots__ = ("_chunks", "_offsets", "_small", "_small_size", "_starts", "_total")
 
     def __init__(self, fields: list[FieldDescription]) -> None:
         super().__init__(ExecStatus.TUPLES_OK, fields)
         self._chunks: list[DataRows] = []
         self._starts: list[int] = []  # the number of the first row of each chunk
         self._offsets: dict[int, list[int]] = {}  # where the rows of a chunk are, once it was asked for
+        self._small = self._small_size = 0  # how many chunks at the end are small, and their bytes together
         self._total = 0
 
     def append(self, rows: DataRows) -> None:
@@ -40,6 +44,23 @@ class WireResult(Result):
         self._chunks.append(rows)
         self._starts.append(self._total)
         self._total += rows.ntuples
+        if len(rows.data) < _PIECE:
+            self._small += 1
+            self._small_size += rows.stop - rows.start
+            if self._small_size >= _PIECE:
+                self._join(self._small)
+        else:
+            # To join a piece of it would not free it, for there are others.
+            self._small = self._small_size = 0
+
+    def _join(self, count: int) -> None:
+        """Make one chunk of the last `count`: each is an object or more, and rows are loaded chunk by chunk."""
+        parts = self._chunks[-count:]
+        data = b"".join([part.data[part.start : part.stop] for part in parts])
+        self._chunks[-count:] = [DataRows(data, 0, len(data), sum([part.ntuples for part in parts]))]
+        del self._starts[len(self._chunks) :]
+        self._offsets = {}
+        self._small = self._small_size = 0
 
     @property
     def ntuples(self) -> int:
