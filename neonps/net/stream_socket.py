@@ -20,7 +20,10 @@ from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_addres
 
 T = TypeVar("T")
 
+#: The most that is received at a time, in bytes.
 _RECEIVE_SIZE = 1 << 18
+#: Who receives less at a time has most likely all that there is, in bytes: it does not fill a packet.
+_PIECE_SIZE = 1 << 10
 #: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
 _LONGEST_WAIT = 2_000_000.0
 
@@ -70,6 +73,8 @@ class StreamSocket:
         self._socket: socket.socket | None = None
         self._arrived: list[bytes] = []  # read while something was sent
         self._ended = False
+        self._drained = False  # the last that was read left nothing behind
+        self._failure: OSError | None = None  # found when something had been read already
         self._signals = _PLAIN
         self._deadline: float | None = None  # by time.monotonic()
         self._asked = False  # something was sent whose answer was not waited for yet
@@ -91,7 +96,8 @@ class StreamSocket:
         """Close the connection, if one is open."""
         sock, self._socket = self._socket, None
         self._arrived.clear()
-        self._ended = self._asked = False
+        self._ended = self._asked = self._drained = False
+        self._failure = None
         self._signals = _PLAIN
         if sock is not None:
             sock.close()
@@ -212,7 +218,8 @@ class StreamSocket:
         sock = self._opened()
         self._count()
         while not self._arrived and not self._ended:
-            if not self._read(sock):
+            if self._drained or not self._read(sock):
+                self._drained = False
                 yield Wait(sock, read=True, write=False)
         return self._take_arrived()
 
@@ -225,7 +232,7 @@ class StreamSocket:
     def poll(self) -> bytes | None:
         """What has arrived, b"" at the end, None if nothing has."""
         sock = self._opened()
-        if not self._ended:
+        if not self._arrived and not self._ended:
             self._read(sock)
         return self._take_arrived() if self._arrived or self._ended else None
 
@@ -242,17 +249,36 @@ class StreamSocket:
         return data
 
     def _read(self, sock: socket.socket) -> bool:
-        """Read what is there; False if there is nothing, not even the end."""
-        try:
-            data = sock.recv(_RECEIVE_SIZE)
-        except self._signals.wait:
-            return False
-        except self._signals.end:
-            data = b""
-        if data:
+        """Read what is there; False if there is nothing, not even the end.
+
+        A long answer comes in many short pieces. To take what is there of them together costs less than to take each
+        through all that is above here.
+        """
+        if self._failure is not None:
+            error, self._failure = self._failure, None
+            raise error
+        self._drained = False
+        room = _RECEIVE_SIZE
+        while room > 0:
+            try:
+                data = sock.recv(room)
+            except self._signals.wait:
+                self._drained = room < _RECEIVE_SIZE
+                return self._drained
+            except self._signals.end:
+                data = b""
+            except OSError as error:
+                if room == _RECEIVE_SIZE:
+                    raise
+                self._failure = error  # what came before it counts
+                return True
+            if not data:
+                self._ended = True
+                return True
             self._arrived.append(data)
-        else:
-            self._ended = True
+            if len(data) < _PIECE_SIZE:
+                return True
+            room -= len(data)
         return True
 
 
