@@ -44,7 +44,7 @@ class Wait(Record):
 
 
 class Signals(Record):
-    """The exceptions by which a socket says that it cannot go on."""
+    """How a socket says that it cannot go on."""
 
     #: It has to wait until it can be read, or written, whatever was asked of it.
     wait: tuple[type[OSError], ...]
@@ -52,13 +52,16 @@ class Signals(Record):
     wait_to_read: tuple[type[OSError], ...]
     #: The other side has ended the connection.
     end: tuple[type[OSError], ...]
+    #: How much to read at a time, in bytes: TLS gives one record after the other, and there may be more of them.
+    #: A socket without TLS gives all there is at once.
+    enough: int
 
 
 Steps = Generator["Wait | Lookup", Any, T]
 
 #: Those of a socket without TLS. One with TLS has others, in `neonps.net.tls`, which is imported when there is TLS:
 #: `ssl` takes long.
-_PLAIN = Signals((BlockingIOError,), (), ())
+_PLAIN = Signals((BlockingIOError,), (), (), 0)
 
 
 class StreamSocket:
@@ -251,24 +254,23 @@ class StreamSocket:
     def _read(self, sock: socket.socket) -> bool:
         """Read what is there; False if there is nothing, not even the end.
 
-        A long answer comes in many short pieces. To take what is there of them together costs less than to take each
-        through all that is above here.
+        Records of TLS are taken together: that costs less than to take each through all that is above here.
         """
         if self._failure is not None:
             error, self._failure = self._failure, None
             raise error
         self._drained = False
-        room = _RECEIVE_SIZE
-        while room > 0:
+        size = 0
+        while True:
             try:
-                data = sock.recv(room)
+                data = sock.recv(_RECEIVE_SIZE)
             except self._signals.wait:
-                self._drained = room < _RECEIVE_SIZE
+                self._drained = size > 0
                 return self._drained
             except self._signals.end:
                 data = b""
             except OSError as error:
-                if room == _RECEIVE_SIZE:
+                if not size:
                     raise
                 self._failure = error  # what came before it counts
                 return True
@@ -276,10 +278,9 @@ class StreamSocket:
                 self._ended = True
                 return True
             self._arrived.append(data)
-            if len(data) < _PIECE_SIZE:
+            size += len(data)
+            if size >= self._signals.enough or len(data) < _PIECE_SIZE:
                 return True
-            room -= len(data)
-        return True
 
 
 def has_pending(wait: Wait) -> bool:

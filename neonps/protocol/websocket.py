@@ -22,7 +22,7 @@ from ..endpoint import Endpoint
 from ..version import __version__
 from .backend import ProtocolError
 from .websocket_end import UpgradeRefused, WebSocketClosed
-from .websocket_frame import MAX_SMALL, FrameReader, masked_frame
+from .websocket_frame import MAX_SMALL, FrameReader, masked_frame, whole_payload
 
 USER_AGENT = f"neonps/{__version__}"
 
@@ -89,6 +89,8 @@ class WebSocketTunnel:
         was_open = self.is_open
         rest = data
         if data and self._frames is not None:
+            if self._frames.between and (small := whole_payload(data)) is not None:
+                return small
             taken, rest = self._frames.split(data)
             if not rest:
                 return taken

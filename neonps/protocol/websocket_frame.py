@@ -56,10 +56,13 @@ class FrameReader:
 
     Control frames are left to wsproto, and so is everything from a frame on that is not as it has to be: wsproto knows
     what is wrong with it.
+
+    Attributes:
+        between: the next byte begins a message.
     """
 
     def __init__(self) -> None:
-        self._between = True  # the next byte begins a message
+        self.between = True
         self._head = b""  # what is here of a head, or of a control frame, that is not complete
         self._left = 0  # how much of the payload of a frame is still to come
         self._goes_on = False  # a message has begun whose last frame has not
@@ -67,8 +70,6 @@ class FrameReader:
 
     def split(self, data: bytes) -> tuple[bytes, bytes]:
         """Take in what has been received; gives the payload in it, and what is for wsproto."""
-        if self._between and (small := whole_payload(data)) is not None:
-            return small, b""
         if self._given_up:
             return b"", data
         if self._head:
@@ -113,7 +114,7 @@ class FrameReader:
             if self._given_up:
                 others.append(view[position:])
                 break
-        self._between = not (self._left or self._head or self._goes_on or self._given_up)
+        self.between = not (self._left or self._head or self._goes_on or self._given_up)
         return _joined(data, payload), b"".join(others)
 
 
