@@ -36,7 +36,7 @@ class AsyncRunner(StreamSocket):
 
     def __init__(self) -> None:
         super().__init__()
-        self._hurried = False  # nothing had to be waited for when something was last received
+        self._hurried = False  # something was received since anything had to be waited for
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out what `flow` asks for until it returns, and give what it returns, or raise what it raises."""
@@ -75,11 +75,13 @@ class AsyncRunner(StreamSocket):
         return [(int(family), address) for family, _, _, _, address in infos]
 
     async def _receive(self, request: Receive) -> bytes:
+        if self._drained and not self._arrived:
+            return await self._drive(self.receive())
         if self._hurried:
             await asyncio.sleep(0)  # a server that always has more to say must not keep other tasks from running
+        self._hurried = True
         self._count()
         data = self.poll()
-        self._hurried = data is not None
         return await self._drive(self.receive()) if data is None else data
 
     async def _poll(self, request: Poll) -> bytes | None:
@@ -141,6 +143,7 @@ class AsyncRunner(StreamSocket):
             if wait.read:
                 loop.add_reader(descriptor, wake, True)
             readable = await ready
+            self._hurried = False
             if readable is None:
                 raise DeadlinePassed
             return readable

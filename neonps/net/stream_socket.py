@@ -20,7 +20,10 @@ from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_addres
 
 T = TypeVar("T")
 
+#: The most that is received at a time, in bytes.
 _RECEIVE_SIZE = 1 << 18
+#: Who receives less at a time has most likely all that there is, in bytes: it does not fill a packet.
+_PIECE_SIZE = 1 << 10
 #: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
 _LONGEST_WAIT = 2_000_000.0
 
@@ -41,7 +44,7 @@ class Wait(Record):
 
 
 class Signals(Record):
-    """The exceptions by which a socket says that it cannot go on."""
+    """How a socket says that it cannot go on."""
 
     #: It has to wait until it can be read, or written, whatever was asked of it.
     wait: tuple[type[OSError], ...]
@@ -49,13 +52,16 @@ class Signals(Record):
     wait_to_read: tuple[type[OSError], ...]
     #: The other side has ended the connection.
     end: tuple[type[OSError], ...]
+    #: How much to read at a time, in bytes: TLS gives one record after the other, and there may be more of them.
+    #: A socket without TLS gives all there is at once.
+    enough: int
 
 
 Steps = Generator["Wait | Lookup", Any, T]
 
 #: Those of a socket without TLS. One with TLS has others, in `neonps.net.tls`, which is imported when there is TLS:
 #: `ssl` takes long.
-_PLAIN = Signals((BlockingIOError,), (), ())
+_PLAIN = Signals((BlockingIOError,), (), (), 0)
 
 
 class StreamSocket:
@@ -70,6 +76,8 @@ class StreamSocket:
         self._socket: socket.socket | None = None
         self._arrived: list[bytes] = []  # read while something was sent
         self._ended = False
+        self._drained = False  # the last that was read left nothing behind
+        self._failure: OSError | None = None  # found when something had been read already
         self._signals = _PLAIN
         self._deadline: float | None = None  # by time.monotonic()
         self._asked = False  # something was sent whose answer was not waited for yet
@@ -91,7 +99,8 @@ class StreamSocket:
         """Close the connection, if one is open."""
         sock, self._socket = self._socket, None
         self._arrived.clear()
-        self._ended = self._asked = False
+        self._ended = self._asked = self._drained = False
+        self._failure = None
         self._signals = _PLAIN
         if sock is not None:
             sock.close()
@@ -212,7 +221,8 @@ class StreamSocket:
         sock = self._opened()
         self._count()
         while not self._arrived and not self._ended:
-            if not self._read(sock):
+            if self._drained or not self._read(sock):
+                self._drained = False
                 yield Wait(sock, read=True, write=False)
         return self._take_arrived()
 
@@ -225,7 +235,7 @@ class StreamSocket:
     def poll(self) -> bytes | None:
         """What has arrived, b"" at the end, None if nothing has."""
         sock = self._opened()
-        if not self._ended:
+        if not self._arrived and not self._ended:
             self._read(sock)
         return self._take_arrived() if self._arrived or self._ended else None
 
@@ -242,18 +252,35 @@ class StreamSocket:
         return data
 
     def _read(self, sock: socket.socket) -> bool:
-        """Read what is there; False if there is nothing, not even the end."""
-        try:
-            data = sock.recv(_RECEIVE_SIZE)
-        except self._signals.wait:
-            return False
-        except self._signals.end:
-            data = b""
-        if data:
+        """Read what is there; False if there is nothing, not even the end.
+
+        Records of TLS are taken together: that costs less than to take each through all that is above here.
+        """
+        if self._failure is not None:
+            error, self._failure = self._failure, None
+            raise error
+        self._drained = False
+        size = 0
+        while True:
+            try:
+                data = sock.recv(_RECEIVE_SIZE)
+            except self._signals.wait:
+                self._drained = size > 0
+                return self._drained
+            except self._signals.end:
+                data = b""
+            except OSError as error:
+                if not size:
+                    raise
+                self._failure = error  # what came before it counts
+                return True
+            if not data:
+                self._ended = True
+                return True
             self._arrived.append(data)
-        else:
-            self._ended = True
-        return True
+            size += len(data)
+            if size >= self._signals.enough or len(data) < _PIECE_SIZE:
+                return True
 
 
 def has_pending(wait: Wait) -> bool:

@@ -14,6 +14,7 @@ SIGNALS = Signals(
     wait=(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError),
     wait_to_read=(ssl.SSLWantReadError,),
     end=(ssl.SSLEOFError,),
+    enough=1 << 16,
 )
 
 #: What a handshake that does not succeed raises.

@@ -22,7 +22,7 @@ from ..endpoint import Endpoint
 from ..version import __version__
 from .backend import ProtocolError
 from .websocket_end import UpgradeRefused, WebSocketClosed
-from .websocket_frame import MAX_SMALL, Borders, masked_frame, whole_payload
+from .websocket_frame import MAX_SMALL, FrameReader, masked_frame, whole_payload
 
 USER_AGENT = f"neonps/{__version__}"
 
@@ -45,7 +45,7 @@ class WebSocketTunnel:
         self._ws = WSConnection(ConnectionType.CLIENT)
         self._refusal: tuple[int, dict[str, str]] | None = None
         self._refusal_body = b""
-        self._borders: Borders | None = None  # of the frames, once they are certain to begin with what comes
+        self._frames: FrameReader | None = None  # once it is certain that what comes begins with a frame
         self.is_open = False
         self.outgoing = b""
         self.closed: WebSocketClosed | None = None
@@ -85,14 +85,18 @@ class WebSocketTunnel:
             UpgradeRefused: the server does not want to open a WebSocket here.
             ProtocolError: the server broke the rules of HTTP or of WebSockets.
         """
-        if self._borders is not None:
-            if self._borders.between and not self.closed and (small := whole_payload(data)) is not None:
-                return small
-            self._borders.feed(data)
-        payload = []
+        payload: list[bytes | bytearray] = []
         was_open = self.is_open
+        rest = data
+        if data and self._frames is not None:
+            if self._frames.between and (small := whole_payload(data)) is not None:
+                return small
+            taken, rest = self._frames.split(data)
+            if not rest:
+                return taken
+            payload.append(taken)
         try:
-            self._ws.receive_data(data or None)
+            self._ws.receive_data(rest or None)
             for event in self._ws.events():
                 if isinstance(event, BytesMessage):
                     payload.append(event.data)
@@ -106,7 +110,7 @@ class WebSocketTunnel:
         if not data:
             self._end()
         if was_open < self.is_open and data.endswith(b"\r\n\r\n"):  # nothing has come behind the head yet
-            self._borders = Borders()
+            self._frames = FrameReader()
         return bytes(payload[0]) if len(payload) == 1 else b"".join(payload)
 
     def _handle(self, event: object) -> None:

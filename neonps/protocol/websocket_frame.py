@@ -1,7 +1,4 @@
-"""The frames of a WebSocket (RFC 6455 5.2) that carry small statements and their answers, without wsproto's detours.
-
-What is more than one whole message, or anything else than data, is left to wsproto.
-"""
+"""The frames of a WebSocket (RFC 6455 5.2) that carry data, without wsproto's detours."""
 
 from __future__ import annotations
 
@@ -15,10 +12,17 @@ _uint64_at = Struct("!Q").unpack_from
 #: The first byte of a message of binary data that is one frame.
 _BINARY = 0x82
 _FINAL = 0x80
-_CONTROL = 0x08
 _MASKED = 0x80
+#: The first byte of a frame of data, by whether it goes on with a message.
+_DATA = {False: (_BINARY, 0x02), True: (_FINAL, 0x00)}
+_CLOSE = 0x88
+_CONTROLS = (_CLOSE, 0x89, 0x8A)
+#: An empty frame with which a message of data begins.
+_BEGIN = b"\x02\0"
 #: What stands in place of a length for one of two bytes, and for one of eight.
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
+#: How long a head is that has one of them.
+_HEAD_SIZES = {_TWO_BYTES: 4, _EIGHT_BYTES: 10}
 
 #: The most that `masked_frame` takes, in bytes.
 MAX_SMALL = 0xFFFF
@@ -47,46 +51,87 @@ def whole_payload(data: bytes) -> bytes | None:
     return None
 
 
-class Borders:
-    """Follows where the frames of a server end, by their heads alone.
+class FrameReader:
+    """Takes the payload out of what a server sends, from where a message begins on.
+
+    Control frames are left to wsproto, and so is everything from a frame on that is not as it has to be: wsproto knows
+    what is wrong with it.
 
     Attributes:
-        between: what was taken in ends with a message: the next byte begins another one.
+        between: the next byte begins a message.
     """
 
     def __init__(self) -> None:
         self.between = True
-        self._head = b""  # what is here of a head that is not complete
-        self._left = 0  # how much of a frame is still to come
-        self._goes_on = False  # a message has begun whose last frame was not there yet
+        self._head = b""  # what is here of a head, or of a control frame, that is not complete
+        self._left = 0  # how much of the payload of a frame is still to come
+        self._goes_on = False  # a message has begun whose last frame has not
+        self._given_up = False  # all that comes is for wsproto
 
-    def feed(self, data: bytes) -> None:
-        """Take in what has been received."""
+    def split(self, data: bytes) -> tuple[bytes, bytes]:
+        """Take in what has been received; gives the payload in it, and what is for wsproto."""
+        if self._given_up:
+            return b"", data
         if self._head:
             data, self._head = self._head + data, b""
-        position = self._left
-        while position < len(data):
-            size = _frame_size(data, position)
-            if size is None:
-                self._head = data[position:]
-                position = len(data)
+        end = len(data)
+        view = memoryview(data)
+        payload: list[memoryview] = []
+        others: list[bytes | memoryview] = []
+        position = 0
+        while True:
+            if self._left:
+                piece = view[position : position + self._left]
+                payload.append(piece)
+                position += len(piece)
+                self._left -= len(piece)
+            if position == end:
                 break
-            if not data[position] & _CONTROL:
-                self._goes_on = not data[position] & _FINAL
-            position += size
-        self._left = position - len(data)
-        self.between = not (self._head or self._left or self._goes_on)
+            if end - position < 2:
+                self._head = data[position:]
+                break
+            first, size = data[position], data[position + 1]
+            is_data = first in _DATA[self._goes_on]
+            start = position + (_HEAD_SIZES.get(size, 2) if is_data else 2)
+            if start > end:
+                self._head = data[position:]
+                break
+            if is_data and (size := _payload_size(data, position)) >= 0:
+                self._goes_on = first < _FINAL
+                self._left = size
+                position = start
+            elif first in _CONTROLS and size < _TWO_BYTES:
+                if start + size > end:
+                    self._head = data[position:]
+                    break
+                others.append(view[position : start + size])
+                position = start + size
+                self._given_up = first == _CLOSE
+            else:
+                self._given_up = True
+                if self._goes_on:
+                    others.append(_BEGIN)
+            if self._given_up:
+                others.append(view[position:])
+                break
+        self.between = not (self._left or self._head or self._goes_on or self._given_up)
+        return _joined(data, payload), b"".join(others)
 
 
-def _frame_size(data: bytes, position: int) -> int | None:
-    """The size of the frame that begins there, head included; None if too little of the head is here."""
-    here = len(data) - position
-    if here < 2:
-        return None
-    size = data[position + 1] & ~_MASKED
-    masking_key = 4 if data[position + 1] & _MASKED else 0  # which a server must not use; wsproto says so
-    if size < _TWO_BYTES:
-        return 2 + masking_key + size
+def _payload_size(data: bytes, position: int) -> int:
+    """How long the payload is of the frame whose head is there; -1 if its length is not given as it has to be."""
+    size = data[position + 1]
     if size == _TWO_BYTES:
-        return None if here < 4 else 4 + masking_key + int(_uint16_at(data, position + 2)[0])
-    return None if here < 10 else 10 + masking_key + int(_uint64_at(data, position + 2)[0])
+        size = int(_uint16_at(data, position + 2)[0])
+        return size if size >= _TWO_BYTES else -1
+    if size == _EIGHT_BYTES:
+        size = int(_uint64_at(data, position + 2)[0])
+        return size if MAX_SMALL < size < 1 << 63 else -1
+    return size if size < _MASKED else -1
+
+
+def _joined(data: bytes, pieces: list[memoryview]) -> bytes:
+    """The pieces of `data` as one."""
+    if len(pieces) == 1 and len(pieces[0]) == len(data):
+        return data
+    return b"".join(pieces)
