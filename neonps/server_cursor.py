@@ -130,13 +130,18 @@ class BaseServerCursor(BaseCursor[Row]):
         self._position = position
         return rows
 
-    def _fetch_result(self, count: int | None) -> Flow[Result]:
-        """The next `count` rows, or all, as they come; they are the current result then."""
+    def _fetch_result(self, count: int | None, *, for_arrow: bool = False) -> Flow[Result]:
+        """The next `count` rows, or all, as they come; they are the current result then.
+
+        Args:
+            count: how many; None for all.
+            for_arrow: ask for the formats that Arrow's columns are made of, not Python's objects.
+        """
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
         formats: Sequence[int] = (int(self._binary),)
         if self._columns and not self._binary and (count is None or count >= MANY_ROWS):
-            formats = self._transformer.result_formats(self._columns)
+            formats = self._transformer.result_formats(self._columns, for_arrow=for_arrow)
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
         self._take([result])
         self._position = position

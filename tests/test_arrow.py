@@ -218,7 +218,64 @@ def test_before_commit_over_http(url: str) -> None:
         conn.rollback()
 
 
+# The formats that are asked for
+
+WIDE = (
+    "select n::int4 as i, n / 7.0::float8 as f, 'x' || n as t, '2026-01-01'::timestamptz + n * interval '1 s' as w,"
+    " (n / 100.0)::numeric(12, 2) as d, (n / 100.0)::numeric(30, 2) as e, n / 10.0 as m, n % 2 = 0 as b,"
+    " md5(n::text)::uuid as u, array[n] as a from generate_series(1, 50) as n"
+)
+
+
+def formats(cursor: Any) -> list[int]:
+    """Those in which the columns have come."""
+    return [column._field.format for column in cursor.description]
+
+
+@on_sessions
+def test_a_prepared_statement_brings_what_arrow_is_made_of(auto: Connection) -> None:
+    rows = auto.execute(WIDE, prepare=True).fetchall()
+    first = auto.execute(WIDE)
+    table = first.fetch_arrow_table()
+    assert rows_of(table) == rows
+    second = auto.execute(WIDE)
+    assert formats(second) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
+    assert second.fetch_arrow_table() == table
+    # It does not know what comes of it this time.
+    third = auto.execute(WIDE)
+    assert formats(third) == formats(second)
+    assert third.fetchall() == rows
+    assert formats(auto.execute(WIDE)) == formats(first) != formats(third)
+
+
+@on_sessions
+def test_a_loader_that_only_text_has(auto: Connection) -> None:
+    class Loader(neonps.adapt.Loader):
+        def load(self, data: Any) -> str:
+            return "loaded"
+
+    auto.adapters.register_loader("uuid", Loader)
+    query = "select md5(n::text)::uuid as u, n from generate_series(1, 50) as n"
+    for _ in range(2):
+        cursor = auto.execute(query, prepare=True)
+        assert cursor.fetchone() == ("loaded", 1)
+        assert cursor.fetch_arrow_table().num_rows == 49
+    assert formats(cursor) == [0, 1]
+
+
 # Server-side cursors
+
+
+@on_sessions
+def test_a_server_cursor_brings_what_arrow_is_made_of(conn: Connection) -> None:
+    table = conn.execute(WIDE).fetch_arrow_table()
+    with conn.cursor("arrow") as cursor:
+        assert cursor.execute(WIDE).fetch_arrow_table() == table
+        assert formats(cursor) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
+        cursor.execute(WIDE)
+        batch = next(cursor.fetch_record_batches(40))
+        assert batch.column("u").to_pylist() == table.column("u").to_pylist()[:40]
+        assert formats(cursor) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
 
 
 @on_sessions

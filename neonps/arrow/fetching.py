@@ -58,7 +58,14 @@ def table(cursor: BaseCursor[Any]) -> pyarrow.Table:
     stop = result.ntuples
     made = tables.table(result.fields or (), [Part(result, cursor._position, stop)], Session.of(cursor))
     cursor._position = stop
+    _remember(cursor)
     return made
+
+
+def _remember(cursor: BaseCursor[Any]) -> None:
+    """Have the next run of a prepared statement bring what columns are made of with less effort."""
+    if cursor._query is not None:
+        cursor._connection._transport.prepared.became_arrow(cursor._query)
 
 
 def batches(cursor: BaseCursor[Any], size: int) -> Iterator[pyarrow.RecordBatch]:
@@ -68,6 +75,7 @@ def batches(cursor: BaseCursor[Any], size: int) -> Iterator[pyarrow.RecordBatch]
     from .tables import BatchMaker
 
     result = cursor._fetchable()
+    _remember(cursor)
     return _each(cursor, result, BatchMaker(result.fields or (), Session.of(cursor)), Part, size)
 
 
@@ -116,7 +124,7 @@ def _parts_flow(cursor: BaseServerCursor[Any], count: int | None) -> Flow[list[P
         if count is not None:
             cursor._page.clear()
             return parts
-    result = yield from cursor._fetch_result(count)
+    result = yield from cursor._fetch_result(count, for_arrow=True)
     cursor._page.clear()
     parts.append(Part(result, 0, result.ntuples))
     return parts
