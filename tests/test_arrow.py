@@ -410,6 +410,61 @@ def test_frame_without_rows(auto: Connection) -> None:
     assert [str(dtype) for dtype in frame.dtypes] == ["int32", "float64"]
 
 
+FRAME = (
+    "select n::int2 as i, nullif(n, 2) as j, nullif(n, 1) / 2.0::float8 as f, n::float4 as g, n = 1 as b,"
+    " 'x' || n as t, nullif(md5(n::text), md5('2'))::uuid as u, md5(n::text)::uuid as v, n::numeric(9, 2) as d,"
+    " date '2020-01-01' as a, timestamptz '2020-01-01 00:00+00' as w, array[n] as l, interval '1 day' as p"
+    " from generate_series(1, 3) as n"
+)
+
+
+def test_frame_of_arrow(auto: Connection) -> None:
+    rows = auto.execute(FRAME).fetchall()
+    frame = auto.execute(FRAME).fetch_df(dtype_backend="pyarrow")
+    dtypes = [str(dtype) for dtype in frame.dtypes]
+    assert dtypes[:5] == ["int16[pyarrow]", "int32[pyarrow]", "double[pyarrow]", "float[pyarrow]", "bool[pyarrow]"]
+    assert dtypes[5:9] == ["string[pyarrow]"] * 3 + ["decimal128(9, 2)[pyarrow]"]
+    assert dtypes[12] == "object"
+    assert frame["u"].tolist() == [str(rows[0][6]), pandas.NA, str(rows[2][6])]
+    assert frame["v"].tolist() == [str(row[7]) for row in rows]
+    assert frame["d"].tolist() == [row[8] for row in rows]
+    assert "2020-01-01" in frame.to_string()
+    assert frame.groupby("v").size().sum() == 3
+
+
+def test_frame_of_nullable_types(auto: Connection) -> None:
+    frame = auto.execute(FRAME).fetch_df(dtype_backend="numpy_nullable")
+    dtypes = [str(dtype) for dtype in frame.dtypes]
+    assert dtypes[:8] == ["Int16", "Int32", "Float64", "Float32", "boolean", "string", "object", "object"]
+    assert frame["f"].tolist() == [pandas.NA, 1.0, 1.5]
+
+
+def test_uuids_in_a_frame(auto: Connection) -> None:
+    rows = auto.execute(FRAME).fetchall()
+    frame = auto.execute(FRAME).fetch_df()
+    assert frame["u"].tolist() == [row[6] for row in rows]
+    assert frame["v"].tolist() == [row[7] for row in rows]
+    assert auto.execute(f"{FRAME} limit 0").fetch_df()["u"].tolist() == []
+    assert auto.execute(f"{FRAME} limit 0").fetch_df(dtype_backend="pyarrow")["u"].tolist() == []
+
+
+@given(st.lists(st.none() | st.uuids(), max_size=5), st.integers(0, 3))
+def test_uuids_become_what_arrow_makes_of_them(values: list[Any], start: int) -> None:
+    from neonps.arrow.frames import frame, uuid_text
+
+    array = pa.array([value and value.bytes for value in values], pa.uuid()).slice(start)
+    assert uuid_text(array).to_pylist() == [value and str(value) for value in array.to_pylist()]
+    table = pa.table({"u": pa.chunked_array([array, array], pa.uuid())})
+    assert frame(table, None)["u"].tolist() == array.to_pylist() * 2
+
+
+def test_no_such_backend(auto: Connection) -> None:
+    cursor = auto.execute("select 1 as n")
+    with pytest.raises(ValueError, match="dtype_backend is 'numpy_nullable' or 'pyarrow', not 'numpy'"):
+        cursor.fetch_df(dtype_backend="numpy")  # type: ignore[arg-type]
+    assert cursor.fetchall() == [(1,)]
+
+
 # What is needed
 
 

@@ -162,22 +162,20 @@ class ServerBatches:
         return made
 
 
-def frame(table: pyarrow.Table) -> pandas.DataFrame:
-    """A table as pandas has it; integers and booleans with NULL among them stay what they are, in a nullable type."""
-    import pandas
-    import pyarrow as pa
+def check_backend(backend: str | None) -> None:
+    """Check the name of the types that a frame shall have.
 
-    nullable = {
-        pa.int16(): pandas.Int16Dtype(),
-        pa.int32(): pandas.Int32Dtype(),
-        pa.int64(): pandas.Int64Dtype(),
-        pa.uint32(): pandas.UInt32Dtype(),
-        pa.bool_(): pandas.BooleanDtype(),
-    }
-    columns = {
-        number: column.to_pandas(types_mapper=nullable.get if column.null_count else None)
-        for number, column in enumerate(table.columns)
-    }
-    made = pandas.DataFrame(columns, index=pandas.RangeIndex(table.num_rows), copy=False)
-    made.columns = pandas.Index(table.column_names, dtype=made.columns.dtype if not columns else None)
-    return made
+    Raises:
+        ValueError: pandas does not call any so.
+    """
+    from .frames import BACKENDS
+
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"dtype_backend is {' or '.join(map(repr, BACKENDS))}, not {backend!r}")
+
+
+def frame(table: pyarrow.Table, backend: str | None) -> pandas.DataFrame:
+    """A table as pandas has it; see `Cursor.fetch_df()`."""
+    from .frames import frame
+
+    return frame(table, backend)
