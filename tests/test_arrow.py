@@ -324,6 +324,58 @@ def test_a_server_cursor_fetches_what_is_asked_for(conn: Connection) -> None:
 
 
 @on_sessions
+@BINARY
+def test_rows_that_arrow_cannot_hold_are_still_there(conn: Connection, binary: bool) -> None:
+    query = (
+        "select n, case n when 7 then 'NaN'::numeric else n end::numeric(5, 2) as d from generate_series(1, 12) as n"
+    )
+    rows = [(n, str(d)) for n, d in conn.execute(query).fetchall()]
+
+    def text(found: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+        return [(n, str(d)) for n, d in found]
+
+    with conn.cursor("arrow", scrollable=True) as cursor:
+        cursor.itersize = 3
+        cursor.execute(query, binary=binary)
+        assert text([next(cursor)]) == rows[:1]  # two more are here then
+        for _ in range(2):
+            with pytest.raises(neonps.DataError, match=r'^column "d": NaN'):
+                cursor.fetch_arrow_table()
+        assert cursor.rownumber == 1
+        assert text([cursor.fetchone()]) == rows[1:2]  # type: ignore[list-item]
+        assert text([next(cursor)]) == rows[2:3]
+        cursor.scroll(2)
+        assert text(cursor.fetchmany(4)) == rows[5:9]
+        assert rows_of(cursor.fetch_arrow_table())[0][0] == 10
+        assert cursor.fetchall() == []
+
+        cursor.execute(query, binary=binary)
+        batches = cursor.fetch_record_batches(4)
+        assert next(batches).column(0).to_pylist() == [1, 2, 3, 4]
+        with pytest.raises(neonps.DataError, match=r'^column "d": NaN'):
+            next(batches)
+        assert text([next(cursor), next(cursor), next(cursor)]) == rows[4:7]
+        assert [batch.column(0).to_pylist() for batch in cursor.fetch_record_batches(9)] == [[8], [9, 10, 11, 12]]
+        assert cursor.rownumber == 12
+
+
+@on_sessions
+def test_rows_that_neither_arrow_nor_python_can_hold(conn: Connection) -> None:
+    with conn.cursor("arrow") as cursor:
+        cursor.execute(
+            "select case n when 3 then 'infinity'::date else '2020-01-01' end from generate_series(1, 5) as n"
+        )
+        for fetch in (cursor.fetch_arrow_table, cursor.fetchall, cursor.fetchall):
+            with pytest.raises(neonps.DataError):
+                fetch()
+        assert len([next(cursor), cursor.fetchone()]) == 2
+        with pytest.raises(neonps.DataError):
+            next(cursor)
+        cursor.scroll(1)
+        assert len(cursor.fetchall()) == 2
+
+
+@on_sessions
 def test_another_query_between_two_batches_of_a_server_cursor(conn: Connection) -> None:
     with conn.cursor("arrow") as cursor:
         cursor.execute(ROWS.format(9))

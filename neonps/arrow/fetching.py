@@ -108,25 +108,27 @@ def table_flow(cursor: BaseServerCursor[Any]) -> Flow[pyarrow.Table]:
 
     parts = yield from _parts_flow(cursor, None)
     made = tables.table(parts[-1].result.fields or (), parts, Session.of(cursor))
+    cursor._unread.clear()
     cursor._position += made.num_rows
     return made
 
 
 def _parts_flow(cursor: BaseServerCursor[Any], count: int | None) -> Flow[list[Part]]:
-    """Rows that were fetched while iterating, and were not looked at yet; and the next `count`, or all."""
+    """Rows that have come and were not looked at yet. If there are none, the next `count`; or all that are left too.
+
+    They count as read once they are taken out of `cursor._unread`.
+    """
     from .rows import Part
 
-    parts = []
+    parts = [Part(*each) for each in cursor._unread]
     left = len(cursor._page)
     if left and cursor._result is not None:
-        fetched = cursor._result.ntuples
-        parts.append(Part(cursor._result, fetched - left, fetched))
-        if count is not None:
-            cursor._page.clear()
-            return parts
-    result = yield from cursor._fetch_result(count, for_arrow=True)
+        parts.insert(0, Part(cursor._result, cursor._page_end - left, cursor._page_end))
+    if count is None or not parts:
+        result = yield from cursor._fetch_result(count, for_arrow=True)
+        parts.append(Part(result, 0, result.ntuples))
     cursor._page.clear()
-    parts.append(Part(result, 0, result.ntuples))
+    cursor._unread = [*parts]
     return parts
 
 
@@ -149,16 +151,18 @@ class ServerBatches:
             return None
         cursor = self._cursor
         _check_same(cursor._query is self._query)
-        parts = yield from _parts_flow(cursor, self._size)
-        result, start, stop = parts[-1]
+        asked = not (cursor._page or cursor._unread)
+        part, *_ = yield from _parts_flow(cursor, self._size)
+        result, start, stop = part
         maker = self._maker
         if maker is None:
             maker = self._maker = BatchMaker(result.fields or (), Session.of(cursor))
-            made = list(maker.batches(parts[-1], self._size)) or [maker.empty()]
+            made = list(maker.batches(part, self._size)) or [maker.empty()]
         else:
-            made = list(maker.batches(parts[-1], self._size))
+            made = list(maker.batches(part, self._size))
+        del cursor._unread[0]
         cursor._position += stop - start
-        self._ended = start == 0 and stop < self._size
+        self._ended = asked and stop < self._size
         return made
 
 
