@@ -8,12 +8,21 @@ from importlib.util import find_spec
 from typing import Any
 
 from .bench import Bench, python
-from .fetching import RESULTS, ROWS, query
+from .fetching import RESULTS, ROWS, WIDE, query
 from .peers import PSYCOPG
 from .table import Table
 
 CONNECTORX = "connectorx"
 ADBC = "ADBC"
+
+#: Manners of neonps that others do not have.
+BATCHES, FRAME_OF_ARROW = "batches", "frame of Arrow"
+
+#: The manners of neonps that there are goals for, and that of connectorx which each is compared with.
+AIMS = {"table": "table", "frame": "frame", FRAME_OF_ARROW: "frame", BATCHES: "table"}
+
+#: The limit for the memory of batches.
+LIMIT = 40e6
 
 
 def measure(bench: Bench) -> Iterator[Table]:
@@ -43,9 +52,28 @@ def measure(bench: Bench) -> Iterator[Table]:
     for pair in tables.values():
         for table in pair:
             for transport in bench.transports:
-                for manner in ("table", "frame"):
-                    table.aim(f"neonps {transport}", manner, 1, CONNECTORX)
+                for manner, other in AIMS.items():
+                    table.aim(f"neonps {transport}", manner, 1, CONNECTORX, other)
         yield from pair
+    if any(transport != "http" for transport in bench.transports):  # HTTP has no server-side cursors
+        yield streaming(bench)
+
+
+def streaming(bench: Bench) -> Table:
+    """The memory that batches need: some hundred thousand rows may not need more than one batch and its rows do."""
+    rows = bench.rows(ROWS)
+    table = Table(f"Peak of memory for {rows:,} rows of wide results in batches", "B", BATCHES)
+    queries = {"wide": query(WIDE, rows)}
+    for transport in bench.transports:
+        if transport == "http":
+            continue
+        name, arguments = next(way for way in ways(bench) if way[0] == f"neonps {transport}")
+        run = python(name, "analytics.fetch", {**arguments, "queries": queries, "rows": rows, "only": BATCHES})
+        for name, laps in bench.compare([run], repeat=min(2, bench.repeat)):
+            for lap in laps:
+                table.add(name, BATCHES, lap.peak)
+        table.aim(f"neonps {transport}", BATCHES, LIMIT)
+    return table
 
 
 def ways(bench: Bench) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -65,12 +93,15 @@ def ways(bench: Bench) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"neonps {transport}", {"driver": "neonps", "url": dsn, "options": options}
 
 
-def fetch(driver: str, url: str, options: dict[str, Any], queries: dict[str, str], rows: int) -> Iterator[str]:
+def fetch(
+    driver: str, url: str, options: dict[str, Any], queries: dict[str, str], rows: int, only: str = ""
+) -> Iterator[str]:
     """A lap for each manner of fetching each result, called `result: manner`.
 
-    A first round with few rows, which pays for imports, is not reported.
+    A first round with few rows, which pays for imports, is not reported. `only` is the manner, if it shall be one.
     """
     close, manners = DRIVERS[driver](url, **options)
+    manners = {name: way for name, way in manners.items() if only in ("", name)}
     for way in manners.values():
         for each in queries.values():
             assert way(each.replace(f"(1, {rows})", "(1, 10)")) == 10
@@ -87,20 +118,26 @@ Manners = tuple[Callable[[], object], dict[str, Callable[[str], int]]]
 
 
 def neonps_manners(url: str, **options: Any) -> Manners:
-    """neonps, in text, which is the default, and in binary; and in batches, by a server-side cursor."""
+    """neonps, in text, which is the default, and in binary; and by a server-side cursor, at once and in batches."""
     connection = import_module("neonps").connect(url, autocommit=True, **options)
 
     def batches(query: str) -> int:
         with connection.transaction(), connection.cursor("benchmark") as cursor:
             return sum(batch.num_rows for batch in cursor.execute(query).fetch_record_batches())
 
+    def server_cursor(query: str) -> int:
+        with connection.transaction(), connection.cursor("benchmark") as cursor:
+            return int(cursor.execute(query).fetch_arrow_table().num_rows)
+
     manners: dict[str, Callable[[str], int]] = {
         "table": lambda query: connection.execute(query).fetch_arrow_table().num_rows,
         "frame": lambda query: len(connection.execute(query).fetch_df()),
+        FRAME_OF_ARROW: lambda query: len(connection.execute(query).fetch_df(dtype_backend="pyarrow")),
     }
     if options["transport"] != "http":
         manners["table, binary"] = lambda query: connection.execute(query, binary=True).fetch_arrow_table().num_rows
-        manners["batches"] = batches
+        manners["table, server cursor"] = server_cursor
+        manners[BATCHES] = batches
     return connection.close, manners
 
 

@@ -7,10 +7,8 @@ it fails, and the loader does it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -175,22 +173,19 @@ def _jsons(loader: _JsonLoader, codec: str) -> QuickColumn | None:
 
 
 def _uuids(loader: Loader, codec: str) -> QuickColumn:
-    from uuid import UUID, SafeUUID
+    from uuid import UUID
 
-    slots = UUID.__dict__.get("int"), UUID.__dict__.get("is_safe")
-    if not all(isinstance(slot, MemberDescriptorType) for slot in slots):
-        return _mapping(UUID)  # a later version of Python, or another one
-    # Most of what UUID() does, in Python, is to look which of its arguments it has, and in which of many forms.
-    set_int, set_is_safe = [slot.__set__ for slot in slots]  # type: ignore[union-attr]
+    from .uuids import uuid_maker
+
+    make = uuid_maker()
+    if make is None:
+        return _mapping(UUID)
 
     def quick(values: Sequence[str]) -> list[UUID]:
         digits = [value.replace("-", "") for value in values]
         if not {*map(len, digits)} <= {32}:
             raise ValueError
-        made = list(map(object.__new__, repeat(UUID, len(digits))))
-        deque(map(set_int, made, map(int, digits, repeat(16))), maxlen=0)
-        deque(map(set_is_safe, made, repeat(SafeUUID.unknown)), maxlen=0)
-        return made
+        return make([*map(int, digits, repeat(16))])
 
     return quick
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
@@ -186,19 +186,25 @@ class Cursor(BaseCursor[Row]):
         self._await_results()
         return fetching.table(self)
 
-    def fetch_df(self) -> pandas.DataFrame:
+    def fetch_df(self, *, dtype_backend: Literal["numpy_nullable", "pyarrow"] | None = None) -> pandas.DataFrame:
         """The rows that are left, as a frame of pandas: what `fetch_arrow_table()` gives, converted.
 
         Columns of integers or booleans are of a nullable type if there is a NULL among the values, else of NumPy's.
 
+        Args:
+            dtype_backend: as in `pandas.read_sql()`: "pyarrow" keeps all columns in Arrow, where they cost no Python
+                objects, "numpy_nullable" makes all that can be of a nullable type.
+
         Raises:
+            ValueError: there is no such `dtype_backend`.
             NotSupportedError: pandas, pyarrow or numpy is not installed.
             Error: as `fetch_arrow_table()`.
         """
         from .arrow import fetching
 
         fetching.require("fetch_df", "pandas")
-        return fetching.frame(self.fetch_arrow_table())
+        fetching.check_backend(dtype_backend)
+        return fetching.frame(self.fetch_arrow_table(), dtype_backend)
 
     def fetch_record_batches(self, size: int = 16_384) -> Iterator[pyarrow.RecordBatch]:
         """The rows that are left, as record batches of Arrow, all of one schema.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
@@ -124,12 +124,13 @@ class AsyncCursor(BaseCursor[Row]):
         await self._await_results()
         return fetching.table(self)
 
-    async def fetch_df(self) -> pandas.DataFrame:
+    async def fetch_df(self, *, dtype_backend: Literal["numpy_nullable", "pyarrow"] | None = None) -> pandas.DataFrame:
         """As `Cursor.fetch_df()`."""
         from .arrow import fetching
 
         fetching.require("fetch_df", "pandas")
-        return fetching.frame(await self.fetch_arrow_table())
+        fetching.check_backend(dtype_backend)
+        return fetching.frame(await self.fetch_arrow_table(), dtype_backend)
 
     async def fetch_record_batches(self, size: int = 16_384) -> AsyncIterator[pyarrow.RecordBatch]:
         """As `Cursor.fetch_record_batches()`."""

@@ -224,9 +224,9 @@ class PostgresQuery:
             return cast.parameter_start + 1
         return position - cast.end + cast.parameter_end
 
-    def result_formats(self, columns: Sequence[Field]) -> list[int]:
+    def result_formats(self, columns: Sequence[Field], *, for_arrow: bool = False) -> list[int]:
         """The format to ask for each of these columns in, if they are certain: see `Transformer.result_formats()`."""
-        return self._transformer.result_formats(columns)
+        return self._transformer.result_formats(columns, for_arrow=for_arrow)
 
     @property
     def bound(self) -> Sequence[Buffer | None]:

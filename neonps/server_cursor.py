@@ -62,6 +62,8 @@ class BaseServerCursor(BaseCursor[Row]):
         self._columns: Sequence[FieldDescription] | None = None  # those of the cursor; results may have other formats
         self._binary = self.format is Format.BINARY
         self._page: list[Row] = []  # rows that were fetched while iterating, the next one last
+        self._page_end = 0  # where in the current result they end
+        self._unread: list[tuple[Result, int, int]] = []  # rows of results that come next; Arrow could not hold them
         self._position = 0
 
     def __repr__(self) -> str:
@@ -117,6 +119,12 @@ class BaseServerCursor(BaseCursor[Row]):
         rows: list[Row] = []
         while self._page and (count is None or len(rows) < count):
             rows.append(self._page.pop())
+        while self._unread and (count is None or len(rows) < count):
+            try:
+                rows += self._load_unread(None if count is None else count - len(rows))
+            except Exception:
+                self._page += reversed(rows)
+                raise
         if count is None or len(rows) < count:
             rows += yield from self._fetch_from_server(None if count is None else count - len(rows))
         self._position += len(rows)
@@ -127,16 +135,37 @@ class BaseServerCursor(BaseCursor[Row]):
         yield from self._fetch_result(count)
         self._position = 0
         rows = self._fetch(None)
+        self._page_end = self._position
         self._position = position
         return rows
 
-    def _fetch_result(self, count: int | None) -> Flow[Result]:
-        """The next `count` rows, or all, as they come; they are the current result then."""
+    def _load_unread(self, count: int | None) -> list[Row]:
+        """The next `count` rows, or all, of the first of the results that are here."""
+        result, start, stop = self._unread[0]
+        end = stop if count is None else min(start + count, stop)
+        position = self._position
+        self._take([result])
+        self._position, self._rowcount = start, -1
+        try:
+            rows = self._fetch(end - start)
+        finally:
+            self._position = position
+        self._page_end = end
+        self._unread[:1] = [(result, end, stop)] if end < stop else []
+        return rows
+
+    def _fetch_result(self, count: int | None, *, for_arrow: bool = False) -> Flow[Result]:
+        """The next `count` rows, or all, as they come; they are the current result then.
+
+        Args:
+            count: how many; None for all.
+            for_arrow: ask for the formats that Arrow's columns are made of, not Python's objects.
+        """
         how_many = b"ALL" if count is None else b"%d" % count
         position = self._position
         formats: Sequence[int] = (int(self._binary),)
         if self._columns and not self._binary and (count is None or count >= MANY_ROWS):
-            formats = self._transformer.result_formats(self._columns)
+            formats = self._transformer.result_formats(self._columns, for_arrow=for_arrow)
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
         self._take([result])
         self._position = position
@@ -146,21 +175,29 @@ class BaseServerCursor(BaseCursor[Row]):
     def _next_page_flow(self) -> Flow[None]:
         """Fetch as many rows as iterating takes at once."""
         self._check_closed()
-        self._page = yield from self._fetch_from_server(self.itersize)
+        if self._unread:
+            try:
+                self._page = self._load_unread(self.itersize)
+            except Exception:  # those before the row that cannot be loaded should be had all the same
+                self._page = self._load_unread(1)
+        else:
+            self._page = yield from self._fetch_from_server(self.itersize)
         self._page.reverse()
 
     def _scroll_flow(self, value: int, mode: str) -> Flow[None]:
         self._check_closed()
         if mode not in ("relative", "absolute"):
             raise ValueError(f"bad mode: {mode}. It should be 'relative' or 'absolute'")
-        if mode == "relative":
-            target = value - len(self._page)  # the server is ahead by what was fetched and not looked at yet
-            yield from self._run_query(b"MOVE FORWARD %d FROM " % target)
+        if mode == "relative" and not self._page and not self._unread:
+            yield from self._run_query(b"MOVE FORWARD %d FROM " % value)
             self._position += value
         else:
-            yield from self._run_query(b"MOVE ABSOLUTE %d FROM " % value)
-            self._position = value
+            # The server is ahead by what has come and was not looked at yet; after the last row, by one more.
+            target = max(self._position + value, 0) if mode == "relative" else value
+            yield from self._run_query(b"MOVE ABSOLUTE %d FROM " % target)
+            self._position = target
         self._page.clear()
+        self._unread.clear()
 
     def _run_query(self, command: bytes, result_formats: Sequence[int] = TEXT) -> Flow[Result]:
         session = self._connection._transport.session("a server-side cursor")

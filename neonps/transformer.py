@@ -38,6 +38,9 @@ class Field(Protocol):
     def type_oid(self) -> int: ...
 
     @property
+    def type_modifier(self) -> int: ...
+
+    @property
     def format(self) -> int: ...
 
 
@@ -265,12 +268,17 @@ class Transformer:
             self._set_row_loaders(self._columns)
         return self._row_loaders
 
-    def result_formats(self, columns: Sequence[Field]) -> list[int]:
+    def result_formats(self, columns: Sequence[Field], *, for_arrow: bool = False) -> list[int]:
         """Return the format that each column is loaded from with less effort, to the same Python objects.
 
         Args:
             columns: what is certain to be the columns of a result.
+            for_arrow: Arrow's columns are likely to be made of it.
         """
+        if for_arrow:
+            from .arrow.formats import arrow_formats
+
+            return arrow_formats(columns, self.adapters)
         from .wire_rows import choose_formats
 
         return choose_formats(

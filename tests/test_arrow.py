@@ -218,7 +218,64 @@ def test_before_commit_over_http(url: str) -> None:
         conn.rollback()
 
 
+# The formats that are asked for
+
+WIDE = (
+    "select n::int4 as i, n / 7.0::float8 as f, 'x' || n as t, '2026-01-01'::timestamptz + n * interval '1 s' as w,"
+    " (n / 100.0)::numeric(12, 2) as d, (n / 100.0)::numeric(30, 2) as e, n / 10.0 as m, n % 2 = 0 as b,"
+    " md5(n::text)::uuid as u, array[n] as a from generate_series(1, 50) as n"
+)
+
+
+def formats(cursor: Any) -> list[int]:
+    """Those in which the columns have come."""
+    return [column._field.format for column in cursor.description]
+
+
+@on_sessions
+def test_a_prepared_statement_brings_what_arrow_is_made_of(auto: Connection) -> None:
+    rows = auto.execute(WIDE, prepare=True).fetchall()
+    first = auto.execute(WIDE)
+    table = first.fetch_arrow_table()
+    assert rows_of(table) == rows
+    second = auto.execute(WIDE)
+    assert formats(second) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
+    assert second.fetch_arrow_table() == table
+    # It does not know what comes of it this time.
+    third = auto.execute(WIDE)
+    assert formats(third) == formats(second)
+    assert third.fetchall() == rows
+    assert formats(auto.execute(WIDE)) == formats(first) != formats(third)
+
+
+@on_sessions
+def test_a_loader_that_only_text_has(auto: Connection) -> None:
+    class Loader(neonps.adapt.Loader):
+        def load(self, data: Any) -> str:
+            return "loaded"
+
+    auto.adapters.register_loader("uuid", Loader)
+    query = "select md5(n::text)::uuid as u, n from generate_series(1, 50) as n"
+    for _ in range(2):
+        cursor = auto.execute(query, prepare=True)
+        assert cursor.fetchone() == ("loaded", 1)
+        assert cursor.fetch_arrow_table().num_rows == 49
+    assert formats(cursor) == [0, 1]
+
+
 # Server-side cursors
+
+
+@on_sessions
+def test_a_server_cursor_brings_what_arrow_is_made_of(conn: Connection) -> None:
+    table = conn.execute(WIDE).fetch_arrow_table()
+    with conn.cursor("arrow") as cursor:
+        assert cursor.execute(WIDE).fetch_arrow_table() == table
+        assert formats(cursor) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
+        cursor.execute(WIDE)
+        batch = next(cursor.fetch_record_batches(40))
+        assert batch.column("u").to_pylist() == table.column("u").to_pylist()[:40]
+        assert formats(cursor) == [1, 1, 0, 1, 1, 0, 0, 1, 1, 0]
 
 
 @on_sessions
@@ -264,6 +321,58 @@ def test_a_server_cursor_fetches_what_is_asked_for(conn: Connection) -> None:
         assert cursor.fetchone() == (3, 0)
         with pytest.raises(neonps.errors.DivisionByZero):
             list(batches)
+
+
+@on_sessions
+@BINARY
+def test_rows_that_arrow_cannot_hold_are_still_there(conn: Connection, binary: bool) -> None:
+    query = (
+        "select n, case n when 7 then 'NaN'::numeric else n end::numeric(5, 2) as d from generate_series(1, 12) as n"
+    )
+    rows = [(n, str(d)) for n, d in conn.execute(query).fetchall()]
+
+    def text(found: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+        return [(n, str(d)) for n, d in found]
+
+    with conn.cursor("arrow", scrollable=True) as cursor:
+        cursor.itersize = 3
+        cursor.execute(query, binary=binary)
+        assert text([next(cursor)]) == rows[:1]  # two more are here then
+        for _ in range(2):
+            with pytest.raises(neonps.DataError, match=r'^column "d": NaN'):
+                cursor.fetch_arrow_table()
+        assert cursor.rownumber == 1
+        assert text([cursor.fetchone()]) == rows[1:2]  # type: ignore[list-item]
+        assert text([next(cursor)]) == rows[2:3]
+        cursor.scroll(2)
+        assert text(cursor.fetchmany(4)) == rows[5:9]
+        assert rows_of(cursor.fetch_arrow_table())[0][0] == 10
+        assert cursor.fetchall() == []
+
+        cursor.execute(query, binary=binary)
+        batches = cursor.fetch_record_batches(4)
+        assert next(batches).column(0).to_pylist() == [1, 2, 3, 4]
+        with pytest.raises(neonps.DataError, match=r'^column "d": NaN'):
+            next(batches)
+        assert text([next(cursor), next(cursor), next(cursor)]) == rows[4:7]
+        assert [batch.column(0).to_pylist() for batch in cursor.fetch_record_batches(9)] == [[8], [9, 10, 11, 12]]
+        assert cursor.rownumber == 12
+
+
+@on_sessions
+def test_rows_that_neither_arrow_nor_python_can_hold(conn: Connection) -> None:
+    with conn.cursor("arrow") as cursor:
+        cursor.execute(
+            "select case n when 3 then 'infinity'::date else '2020-01-01' end from generate_series(1, 5) as n"
+        )
+        for fetch in (cursor.fetch_arrow_table, cursor.fetchall, cursor.fetchall):
+            with pytest.raises(neonps.DataError):
+                fetch()
+        assert len([next(cursor), cursor.fetchone()]) == 2
+        with pytest.raises(neonps.DataError):
+            next(cursor)
+        cursor.scroll(1)
+        assert len(cursor.fetchall()) == 2
 
 
 @on_sessions
@@ -351,6 +460,61 @@ def test_frame_without_rows(auto: Connection) -> None:
     frame = auto.execute("select 1 as a, 0.5::float8 as b where false").fetch_df()
     assert frame.shape == (0, 2)
     assert [str(dtype) for dtype in frame.dtypes] == ["int32", "float64"]
+
+
+FRAME = (
+    "select n::int2 as i, nullif(n, 2) as j, nullif(n, 1) / 2.0::float8 as f, n::float4 as g, n = 1 as b,"
+    " 'x' || n as t, nullif(md5(n::text), md5('2'))::uuid as u, md5(n::text)::uuid as v, n::numeric(9, 2) as d,"
+    " date '2020-01-01' as a, timestamptz '2020-01-01 00:00+00' as w, array[n] as l, interval '1 day' as p"
+    " from generate_series(1, 3) as n"
+)
+
+
+def test_frame_of_arrow(auto: Connection) -> None:
+    rows = auto.execute(FRAME).fetchall()
+    frame = auto.execute(FRAME).fetch_df(dtype_backend="pyarrow")
+    dtypes = [str(dtype) for dtype in frame.dtypes]
+    assert dtypes[:5] == ["int16[pyarrow]", "int32[pyarrow]", "double[pyarrow]", "float[pyarrow]", "bool[pyarrow]"]
+    assert dtypes[5:9] == ["string[pyarrow]"] * 3 + ["decimal128(9, 2)[pyarrow]"]
+    assert dtypes[12] == "object"
+    assert frame["u"].tolist() == [str(rows[0][6]), pandas.NA, str(rows[2][6])]
+    assert frame["v"].tolist() == [str(row[7]) for row in rows]
+    assert frame["d"].tolist() == [row[8] for row in rows]
+    assert "2020-01-01" in frame.to_string()
+    assert frame.groupby("v").size().sum() == 3
+
+
+def test_frame_of_nullable_types(auto: Connection) -> None:
+    frame = auto.execute(FRAME).fetch_df(dtype_backend="numpy_nullable")
+    dtypes = [str(dtype) for dtype in frame.dtypes]
+    assert dtypes[:8] == ["Int16", "Int32", "Float64", "Float32", "boolean", "string", "object", "object"]
+    assert frame["f"].tolist() == [pandas.NA, 1.0, 1.5]
+
+
+def test_uuids_in_a_frame(auto: Connection) -> None:
+    rows = auto.execute(FRAME).fetchall()
+    frame = auto.execute(FRAME).fetch_df()
+    assert frame["u"].tolist() == [row[6] for row in rows]
+    assert frame["v"].tolist() == [row[7] for row in rows]
+    assert auto.execute(f"{FRAME} limit 0").fetch_df()["u"].tolist() == []
+    assert auto.execute(f"{FRAME} limit 0").fetch_df(dtype_backend="pyarrow")["u"].tolist() == []
+
+
+@given(st.lists(st.none() | st.uuids(), max_size=5), st.integers(0, 3))
+def test_uuids_become_what_arrow_makes_of_them(values: list[Any], start: int) -> None:
+    from neonps.arrow.frames import frame, uuid_text
+
+    array = pa.array([value and value.bytes for value in values], pa.uuid()).slice(start)
+    assert uuid_text(array).to_pylist() == [value and str(value) for value in array.to_pylist()]
+    table = pa.table({"u": pa.chunked_array([array, array], pa.uuid())})
+    assert frame(table, None)["u"].tolist() == array.to_pylist() * 2
+
+
+def test_no_such_backend(auto: Connection) -> None:
+    cursor = auto.execute("select 1 as n")
+    with pytest.raises(ValueError, match="dtype_backend is 'numpy_nullable' or 'pyarrow', not 'numpy'"):
+        cursor.fetch_df(dtype_backend="numpy")  # type: ignore[arg-type]
+    assert cursor.fetchall() == [(1,)]
 
 
 # What is needed

@@ -255,6 +255,13 @@ def test_any_columns(way: tuple[Connection, bool], drawn: tuple[list[str], list[
         assert comparable(column.to_pylist(), type) == comparable(there, type), type
         if "(" not in type and type in ARROW:
             assert column.type == ARROW[type]
+    if conn.info.transport != "http":  # where each column comes in the format that is best for it
+        with conn.transaction(), conn.cursor("arrow") as cursor:
+            chosen = cursor.execute(query, parameters).fetch_arrow_table()
+        chosen.validate(full=True)
+        for type, column, other in zip([*types, "int8"], table.columns, chosen.columns, strict=True):
+            assert comparable(other.to_pylist(), type) == comparable(column.to_pylist(), type), type
+            assert other.type == column.type
 
 
 @pytest.mark.parametrize(
@@ -291,6 +298,14 @@ def test_decimals_fit_all_values(way: tuple[Connection, bool]) -> None:
     table = conn.execute(query, binary=binary).fetch_arrow_table()
     assert table.schema.field("v").type == pa.decimal256(76, 1)
     assert table.column("v").to_pylist() == [Decimal(1), Decimal("9" * 50), Decimal("0.5")]
+
+
+@pytest.mark.parametrize("values", [["1", "12345678.5"], ["12345678.5", "1"], ["0", "0"], ["0", None, "-0.01"]])
+def test_decimals_at_the_end_of_what_has_come(way: tuple[Connection, bool], values: list[str | None]) -> None:
+    conn, binary = way
+    cursor = conn.execute("select v::numeric(12, 2) from unnest(%s::text[]) as v", [values], binary=binary)
+    expected = [None if value is None else Decimal(value) for value in values]
+    assert cursor.fetch_arrow_table().column(0).to_pylist() == expected
 
 
 def test_negative_and_small_decimals(way: tuple[Connection, bool]) -> None:

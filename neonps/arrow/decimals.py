@@ -31,7 +31,8 @@ _TOO_LONG = f"a number has more than {MOST_DIGITS_256} digits, or differs so muc
 
 #: Of the binary form (numeric_send() of src/backend/utils/adt/numeric.c): the first four numbers, then digits to the
 #: base of 10000.
-_HEADER = 8
+_HEAD = np.dtype([("count", ">u2"), ("weight", ">i2"), ("sign", ">u2"), ("scale", ">u2")])
+_HEADER = _HEAD.itemsize
 _NEGATIVE = 0x4000
 _DIGIT = np.dtype(">u2")
 
@@ -118,10 +119,8 @@ def from_binary(kind: Any, session: Session) -> Reader:
         values_there = values if values.nulls is None else _without_nulls(values)
         if (values_there.lengths < _HEADER).any():
             raise Unreadable("a value is no numeric")
-        count, weight, sign, scale = (
-            numbers_at(values.data, np.dtype(code), values_there.starts + at).astype(np.int64)
-            for at, code in ((0, ">u2"), (2, ">i2"), (4, ">u2"), (6, ">u2"))
-        )
+        heads = numbers_at(values.data, np.dtype(f"V{_HEADER}"), values_there.starts).view(_HEAD)
+        count, weight, sign, scale = (heads[name].astype(np.int64) for name in ("count", "weight", "sign", "scale"))
         if (sign > _NEGATIVE).any():
             raise Unreadable(_SPECIAL)
         if (values_there.lengths != _HEADER + 2 * count).any():
@@ -153,18 +152,37 @@ def _without_nulls(values: Values) -> Values:
 def _unscaled(values: Values, count: NDArray[Any], weight: NDArray[Any], places: int) -> NDArray[Any]:
     """The numbers without their signs, times ten to the power of `places`; all of it fits into an int64."""
     numbers = np.zeros(len(values), np.int64)
-    for at in range(int(count.max(initial=0))):
-        have = np.flatnonzero(count > at)
-        digits = numbers_at(values.data, _DIGIT, values.starts[have] + _HEADER + 2 * at).astype(np.int64)
-        power = 4 * (weight[have] - at) + places
-        low = np.flatnonzero(power < 0)
-        if len(low):
+    digits_there = _digits(values, count)
+    power = 4 * weight + places
+    for at in range(digits_there.shape[1]):
+        digits = np.where(at < count, digits_there[:, at], np.int64(0))
+        if (power < 0).any():
             # What is cut off at the right is zeros that fill up the last digit.
-            digits[low] //= _POWERS[np.minimum(-power[low], _DIGITS_OF_INT64)]
-            power[low] = 0
-        digits *= _POWERS[np.minimum(power, _DIGITS_OF_INT64)]
-        numbers[have] += digits
+            digits //= _POWERS[np.clip(-power, 0, _DIGITS_OF_INT64)]
+        digits *= _POWERS[np.clip(power, 0, _DIGITS_OF_INT64)]
+        numbers += digits
+        power -= 4
     return numbers
+
+
+def _digits(values: Values, count: NDArray[Any]) -> NDArray[Any]:
+    """The digits of each value, to the base of 10000, and anything behind those of a value that has fewer of them.
+
+    Args:
+        values: there is no NULL among them.
+        count: how many digits each has.
+    """
+    most = int(count.max(initial=0))
+    if not most:
+        return np.zeros((len(values), 0), np.uint16)
+    width = most * _DIGIT.itemsize
+    first = values.starts + _HEADER
+    last = len(values.data) - width  # where so many bytes begin at the latest
+    found = numbers_at(values.data, np.dtype(f"V{width}"), np.clip(first, 0, max(last, 0))).view(_DIGIT)
+    found = found.reshape(len(values), most)
+    for number in np.flatnonzero(first > last):
+        found[number, : count[number]] = np.frombuffer(values.data, _DIGIT, count[number], first[number])
+    return found
 
 
 def _decimals(values: Values, numbers: NDArray[Any], kind: Any) -> Any:

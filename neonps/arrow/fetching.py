@@ -58,7 +58,14 @@ def table(cursor: BaseCursor[Any]) -> pyarrow.Table:
     stop = result.ntuples
     made = tables.table(result.fields or (), [Part(result, cursor._position, stop)], Session.of(cursor))
     cursor._position = stop
+    _remember(cursor)
     return made
+
+
+def _remember(cursor: BaseCursor[Any]) -> None:
+    """Have the next run of a prepared statement bring what columns are made of with less effort."""
+    if cursor._query is not None:
+        cursor._connection._transport.prepared.became_arrow(cursor._query)
 
 
 def batches(cursor: BaseCursor[Any], size: int) -> Iterator[pyarrow.RecordBatch]:
@@ -68,6 +75,7 @@ def batches(cursor: BaseCursor[Any], size: int) -> Iterator[pyarrow.RecordBatch]
     from .tables import BatchMaker
 
     result = cursor._fetchable()
+    _remember(cursor)
     return _each(cursor, result, BatchMaker(result.fields or (), Session.of(cursor)), Part, size)
 
 
@@ -100,25 +108,27 @@ def table_flow(cursor: BaseServerCursor[Any]) -> Flow[pyarrow.Table]:
 
     parts = yield from _parts_flow(cursor, None)
     made = tables.table(parts[-1].result.fields or (), parts, Session.of(cursor))
+    cursor._unread.clear()
     cursor._position += made.num_rows
     return made
 
 
 def _parts_flow(cursor: BaseServerCursor[Any], count: int | None) -> Flow[list[Part]]:
-    """Rows that were fetched while iterating, and were not looked at yet; and the next `count`, or all."""
+    """Rows that have come and were not looked at yet. If there are none, the next `count`; or all that are left too.
+
+    They count as read once they are taken out of `cursor._unread`.
+    """
     from .rows import Part
 
-    parts = []
+    parts = [Part(*each) for each in cursor._unread]
     left = len(cursor._page)
     if left and cursor._result is not None:
-        fetched = cursor._result.ntuples
-        parts.append(Part(cursor._result, fetched - left, fetched))
-        if count is not None:
-            cursor._page.clear()
-            return parts
-    result = yield from cursor._fetch_result(count)
+        parts.insert(0, Part(cursor._result, cursor._page_end - left, cursor._page_end))
+    if count is None or not parts:
+        result = yield from cursor._fetch_result(count, for_arrow=True)
+        parts.append(Part(result, 0, result.ntuples))
     cursor._page.clear()
-    parts.append(Part(result, 0, result.ntuples))
+    cursor._unread = [*parts]
     return parts
 
 
@@ -141,35 +151,35 @@ class ServerBatches:
             return None
         cursor = self._cursor
         _check_same(cursor._query is self._query)
-        parts = yield from _parts_flow(cursor, self._size)
-        result, start, stop = parts[-1]
+        asked = not (cursor._page or cursor._unread)
+        part, *_ = yield from _parts_flow(cursor, self._size)
+        result, start, stop = part
         maker = self._maker
         if maker is None:
             maker = self._maker = BatchMaker(result.fields or (), Session.of(cursor))
-            made = list(maker.batches(parts[-1], self._size)) or [maker.empty()]
+            made = list(maker.batches(part, self._size)) or [maker.empty()]
         else:
-            made = list(maker.batches(parts[-1], self._size))
+            made = list(maker.batches(part, self._size))
+        del cursor._unread[0]
         cursor._position += stop - start
-        self._ended = start == 0 and stop < self._size
+        self._ended = asked and stop < self._size
         return made
 
 
-def frame(table: pyarrow.Table) -> pandas.DataFrame:
-    """A table as pandas has it; integers and booleans with NULL among them stay what they are, in a nullable type."""
-    import pandas
-    import pyarrow as pa
+def check_backend(backend: str | None) -> None:
+    """Check the name of the types that a frame shall have.
 
-    nullable = {
-        pa.int16(): pandas.Int16Dtype(),
-        pa.int32(): pandas.Int32Dtype(),
-        pa.int64(): pandas.Int64Dtype(),
-        pa.uint32(): pandas.UInt32Dtype(),
-        pa.bool_(): pandas.BooleanDtype(),
-    }
-    columns = {
-        number: column.to_pandas(types_mapper=nullable.get if column.null_count else None)
-        for number, column in enumerate(table.columns)
-    }
-    made = pandas.DataFrame(columns, index=pandas.RangeIndex(table.num_rows), copy=False)
-    made.columns = pandas.Index(table.column_names, dtype=made.columns.dtype if not columns else None)
-    return made
+    Raises:
+        ValueError: pandas does not call any so.
+    """
+    from .frames import BACKENDS
+
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"dtype_backend is {' or '.join(map(repr, BACKENDS))}, not {backend!r}")
+
+
+def frame(table: pyarrow.Table, backend: str | None) -> pandas.DataFrame:
+    """A table as pandas has it; see `Cursor.fetch_df()`."""
+    from .frames import frame
+
+    return frame(table, backend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from struct import Struct
+from struct import error as StructError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LENGTH = np.dtype(">i4")
-_COUNT = np.dtype(">u2")
+
+#: The head of a DataRow message.
+_HEAD_FIELDS = np.dtype([("type", "u1"), ("length", ">i4"), ("columns", ">u2")])
 
 _length_at = Struct("!i").unpack_from
 
 #: What is in front of the values of a DataRow message: its type, its length, the number of values.
-_HEAD = 7
+_HEAD = _HEAD_FIELDS.itemsize
 
 #: How many rows that are Python objects are taken at a time.
 _OBJECTS = 1 << 15
@@ -137,53 +140,76 @@ def columns_of(data: bytes | memoryview, rows: int, columns: int) -> list[Values
     Raises:
         OperationalError: the messages are malformed.
     """
-    starts = row_starts(data, rows, columns)
-    ends = starts + 1 + numbers_at(data, _LENGTH, starts + 1)
-    if (numbers_at(data, _COUNT, starts + 5) != columns).any():
-        raise _malformed()
+    starts, ends = row_borders(data, rows, columns)
     found = []
     position = starts + _HEAD
-    for _ in range(columns):
-        if (position + 4 > ends).any():
-            raise _malformed()
-        lengths = numbers_at(data, _LENGTH, position).astype(np.int64)
-        position = position + 4
-        values = Values(data, position, lengths)
-        if values.nulls is not None and (lengths < -1).any():
-            raise _malformed()
-        found.append(values)
-        position = position + values.lengths
+    # A length that is too large leads beyond the end of its message, and no later one leads back.
+    try:
+        for _ in range(columns):
+            lengths = numbers_at(data, _LENGTH, position).astype(np.int64)
+            position += 4
+            values = Values(data, position, lengths)
+            if values.nulls is not None and (lengths < -1).any():
+                raise _malformed()
+            found.append(values)
+            position = position + values.lengths
+    except IndexError:
+        raise _malformed() from None
     if (position != ends).any():
         raise _malformed()
     return found
 
 
-def row_starts(data: bytes | memoryview, rows: int, columns: int) -> NDArray[Any]:
-    """Where each DataRow message begins.
+def row_borders(data: bytes | memoryview, rows: int, columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Where each DataRow message begins and ends.
 
     To go from one to the next takes a step of Python for each. Instead, look for what all have in common, their type
     and number of columns. What is found that way is right if it makes a chain; else, go the long way.
+
+    Raises:
+        OperationalError: the messages are malformed, or have another number of columns.
     """
     octets = np.frombuffer(data, np.uint8)
-    found = np.flatnonzero(octets[: max(len(octets) - _HEAD + 1, 0)] == ord("D"))
-    if len(found) > rows:
-        found = found[numbers_at(data, _COUNT, found + 5) == columns]
-    if len(found) > rows:  # values can look like that too; but then there is hardly a row behind them
-        after = found + 1 + numbers_at(data, _LENGTH, found + 1)
-        within = (after > found) & (after <= len(data))
-        found = found[within & ((after == len(data)) | (octets[np.where(within, after, 0) % len(octets)] == ord("D")))]
-    if len(found) == rows and rows:
-        after = found + 1 + numbers_at(data, _LENGTH, found + 1)
-        if found[0] == 0 and after[-1] == len(data) and (after[:-1] == found[1:]).all():
-            return found
+    # What looks like one: the first byte, and the last one of the head, which is that of the number of columns.
+    looks = octets[: max(len(octets) - _HEAD + 1, 0)] == ord("D")
+    looks &= octets[_HEAD - 1 :] == columns & 0xFF
+    starts = np.flatnonzero(looks)
+    if len(starts) > rows:  # values can look like that too; but then there is hardly a row behind them
+        after = starts + 1 + numbers_at(data, _LENGTH, starts + 1)
+        within = (after > starts) & (after <= len(data))
+        behind = octets[np.where(within, after, 0) % len(octets)]
+        starts = starts[within & ((after == len(data)) | (behind == ord("D")))]
+    if len(starts) == rows and rows:
+        heads = _heads_at(data, starts)
+        ends = starts + 1 + heads["length"]
+        if starts[0] == 0 and ends[-1] == len(data) and (ends[:-1] == starts[1:]).all():
+            if (heads["columns"] != columns).any():
+                raise _malformed()
+            return starts, ends
     starts = np.empty(rows, np.int64)
     position = 0
-    for number in range(rows):
-        starts[number] = position
-        position += 1 + _length_at(data, position + 1)[0]
+    try:
+        for number in range(rows):
+            starts[number] = position
+            position += 1 + _length_at(data, position + 1)[0]
+    except StructError:
+        raise _malformed() from None
     if position != len(data):
         raise _malformed()
-    return starts
+    heads = _heads_at(data, starts)
+    if (heads["columns"] != columns).any():
+        raise _malformed()
+    return starts, starts + 1 + heads["length"]
+
+
+def _heads_at(data: bytes | memoryview, starts: NDArray[Any]) -> NDArray[Any]:
+    """The heads of the messages that begin at these positions."""
+    everywhere: NDArray[Any] = np.ndarray((max(len(data) - _HEAD + 1, 0),), _HEAD_FIELDS, data, strides=(1,))
+    try:
+        found: NDArray[Any] = everywhere[starts]
+    except IndexError:
+        raise _malformed() from None
+    return found
 
 
 def _malformed() -> OperationalError:

@@ -16,7 +16,7 @@ from .values import Values
 
 #: How many bytes of rows become a piece of a table at once: enough that what is done once for each does not count, and
 #: few enough that a processor's cache holds a good part of it.
-_TABLE_BYTES = 1 << 21
+_TABLE_BYTES = 1 << 20
 
 #: A record batch is not made larger than this, however few rows that are.
 _BATCH_BYTES = 1 << 26

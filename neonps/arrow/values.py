@@ -37,10 +37,9 @@ class Values:
         self.lengths = lengths
         self.nulls = None
         self._compact: Any = None
-        nulls = lengths < 0
-        if nulls.any():
-            self.nulls = nulls
-            self.lengths = np.where(nulls, 0, lengths)
+        if lengths.min(initial=0) < 0:
+            self.nulls = lengths < 0
+            self.lengths = np.where(self.nulls, 0, lengths)
 
     @classmethod
     def of(cls, values: Sequence[bytes | str | None]) -> Values:
@@ -138,6 +137,12 @@ class Values:
         self.check_length(length or kind.itemsize, what)
         return numbers_at(self.data, kind, self.starts + skip if skip else self.starts, self.nulls)
 
+    def pieces(self, width: int) -> NDArray[Any]:
+        """The bytes of the values that are not NULL, each of which is `width` bytes long, as a row of a matrix each."""
+        starts = self.starts if self.nulls is None else self.starts[~self.nulls]
+        found = numbers_at(self.data, np.dtype(f"V{width}"), starts)
+        return found.view(np.uint8).reshape(len(found), width)
+
     def array(self, type: Any, numbers: NDArray[Any]) -> Any:
         """An array of Arrow of these numbers, with NULL where the values have it."""
         return pa.Array.from_buffers(type, len(self), [self.validity(), pa.py_buffer(np.ascontiguousarray(numbers))])
@@ -176,7 +181,7 @@ def numbers_at(data: Any, kind: np.dtype[Any], starts: NDArray[Any], nulls: NDAr
     size = len(data)
     if size < kind.itemsize:  # there is none
         return np.zeros(len(starts), kind.newbyteorder("="))
-    # A number at each byte, where most of them make no sense
+    # A number at each byte, where most of them make no sense.
     everywhere: NDArray[Any] = np.ndarray((size - kind.itemsize + 1,), kind, data, strides=(1,))
-    found: NDArray[Any] = everywhere[starts].astype(kind.newbyteorder("="), copy=False)
-    return found
+    found: NDArray[Any] = everywhere[starts]
+    return found if kind.isnative else found.byteswap(inplace=True).view(kind.newbyteorder("="))

@@ -140,27 +140,28 @@ def _run(
     from .connecting import connect
     from .result import outcome_of, text_adapters
 
-    adapters = text_adapters()
+    run_one = outcome_of
     if options.format == "parquet":
-        from .parquet_rows import parquet_adapters, require_pyarrow
+        from .arrow_results import arrow_outcome_of
+        from .parquet_rows import require_pyarrow
 
         require_pyarrow()
-        adapters = parquet_adapters()
-    with opened(options.output) as file, connect(url, options.transport, adapters) as connection:
+        run_one = arrow_outcome_of
+    with opened(options.output) as file, connect(url, options.transport, text_adapters()) as connection:
         writer = _Writer(options, file, connection)
         for statement, values in zip(statements, params, strict=True):
             try:
-                with outcome_of(connection, statement.text, values) as outcome:
+                with run_one(connection, statement.text, values) as outcome:
                     writer.take(outcome)
             except (Error, CommandError) as error:
-                failure = _explained(error, statement.text, options.format)
+                failure = _explained(error, statement.text)
                 raise (Located(f"{source}:{statement.line}", failure) if source else failure) from None
         writer.finish()
 
 
-def _explained(error: Exception, statement: str, format: str | None) -> Exception:
+def _explained(error: Exception, statement: str) -> Exception:
     """The error, or one that says how to do in this command what has failed."""
-    from ..errors import DataError, Error
+    from ..errors import Error
     from ..tokens import first_words
 
     if not isinstance(error, Error):
@@ -173,26 +174,27 @@ def _explained(error: Exception, statement: str, format: str | None) -> Exceptio
         return CommandError(
             f"{message(error)}\nHINT:  Commands of psql, which begin with a backslash, are not known here."
         )
-    if error.sqlstate is None and isinstance(error, DataError) and format == "parquet":
-        return CommandError(f"{message(error)}\nHINT:  Cast the column to text.")
     return error
 
 
 @contextmanager
-def _counted(rows: Iterator[tuple[Any, ...]], shown: bool) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """The same rows, and on the terminal how many have come, if `shown`."""
+def _counted(rows: Iterator[Any], shown: bool, size: Callable[[Any], int]) -> Iterator[Iterator[Any]]:
+    """The same rows, and on the terminal how many have come, if `shown`; `size` says how many each item is."""
     if not shown:
         yield rows
         return
     with Progress("rows") as progress:
-        yield _updating(rows, progress)
+        yield _updating(rows, progress, size)
 
 
-def _updating(rows: Iterator[tuple[Any, ...]], progress: Progress) -> Iterator[tuple[Any, ...]]:
-    for number, row in enumerate(rows, 1):
+def _updating(rows: Iterator[Any], progress: Progress, size: Callable[[Any], int]) -> Iterator[Any]:
+    number = shown = 0
+    for row in rows:
         yield row
-        if number % 64 == 0:
+        number += size(row)
+        if number - shown >= 64:
             progress.update(number)
+            shown = number
 
 
 class _Writer:
@@ -242,7 +244,8 @@ class _Writer:
         if self._format is not None and self._written:
             raise CommandError(f"a second statement returns rows: --{self._format} writes those of one")
         self._written += 1
-        with _counted(outcome.rows, shown=not self._terminal) as rows:
+        size = (lambda result: result.ntuples) if self._format == "parquet" else (lambda row: 1)
+        with _counted(outcome.rows, not self._terminal, size) as rows:
             self._write_rows(outcome.columns, rows)
         if self._terminal:
             self._file.flush()
@@ -256,7 +259,7 @@ class _Writer:
         if self._format is not None and not self._written:
             raise CommandError(f"nothing to write as --{self._format}: no rows are returned ({self._tag})")
 
-    def _write_rows(self, columns: Sequence[Any], rows: Iterator[tuple[Any, ...]]) -> None:
+    def _write_rows(self, columns: Sequence[Any], rows: Iterator[Any]) -> None:
         if self._format is None:
             self._table.write(columns, rows)
         elif self._format == "csv":
@@ -266,7 +269,7 @@ class _Writer:
         elif self._format == "parquet":
             from .parquet_rows import write_parquet
 
-            write_parquet(columns, rows, self._file)
+            write_parquet(columns, rows, self._connection, self._file)
         else:
             from .json_rows import write_json, write_json_lines
 

@@ -26,12 +26,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         columns: the columns; None if it returns no rows.
-        rows: the rows, as they arrive.
+        rows: the rows, as they arrive; of `arrow_outcome_of()`, results of many rows each.
         tag: the server's command tag, where there are no rows.
     """
 
     columns: Sequence[Column] | None
-    rows: Iterator[tuple[Any, ...]]
+    rows: Iterator[Any]
     tag: str
 
 

@@ -52,6 +52,7 @@ class PreparedStatements:
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._names: OrderedDict[Key, bytes] = OrderedDict()
         self._columns: dict[bytes, list[FieldDescription]] = {}  # by name, if there were many rows the last time
+        self._for_arrow: set[bytes] = set()  # the names of those whose rows became columns of Arrow the last time
         self._number = 0
         self.discarded: list[bytes] = []  # names that the server still has, to be closed on occasion
 
@@ -87,7 +88,9 @@ class PreparedStatements:
             binary: results are asked for in binary format.
         """
         columns = None if binary else self._columns.get(name)
-        return (int(binary),) if columns is None else query.result_formats(columns)
+        if columns is None:
+            return (int(binary),)
+        return query.result_formats(columns, for_arrow=name in self._for_arrow)
 
     def trim(self) -> None:
         """Discard the statements that are too many, those first that were not used for the longest time."""
@@ -112,9 +115,16 @@ class PreparedStatements:
         if not name and len(results) == 1 and results[0].status is not ExecStatus.EMPTY_QUERY:
             self.count(query, results[0].ntuples)
         self._columns.pop(name, None)
+        self._for_arrow.discard(name)
         if name and results[0].fields is not None and results[0].ntuples >= MANY_ROWS:
             self._columns[name] = results[0].fields
         self.trim()
+
+    def became_arrow(self, query: PostgresQuery) -> None:
+        """Take note that the rows of a statement became columns of Arrow, as those of its next run may too."""
+        name = self._names.get(_key(query))
+        if name is not None:
+            self._for_arrow.add(name)
 
     def failed(self, query: PostgresQuery, name: bytes, known: bool, sqlstate: str | None) -> None:
         """Take note that a statement has failed: nobody knows whether it is prepared if it was not before."""
@@ -133,6 +143,7 @@ class PreparedStatements:
         if command_tag in _FORGOTTEN:
             self._names.clear()
             self._columns.clear()
+            self._for_arrow.clear()
             self.discarded.clear()
         elif self._names and command_tag.startswith(_OUTDATES):
             log(DEBUG, "prepared statements outdated", self._settings, count=len(self._names), by=command_tag)
@@ -142,6 +153,7 @@ class PreparedStatements:
 
     def _discard(self, name: bytes) -> None:
         self._columns.pop(name, None)
+        self._for_arrow.discard(name)
         self.discarded.append(name)
 
 
