@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .column_loader import column_loader, constant_size, quick_column
@@ -20,9 +20,6 @@ Row = TypeVar("Row")
 
 #: Fewer rows in a piece are not worth being taken apart by columns.
 _FEW = 16
-
-#: So many bytes at a time are as quick as more, and what is needed for them while they are loaded is little.
-_LARGE = 1 << 15
 
 
 class WireRows:
@@ -46,7 +43,7 @@ class WireRows:
             OperationalError: a message is not as it should be.
         """
         loaded: list[Row] = []
-        for piece in pieces if self._load_columns is None else _joined(pieces):
+        for piece in pieces:
             rows = self._rows(piece)
             loaded += rows if make_row is tuple else map(make_row, rows)  # type: ignore[arg-type]
         return loaded
@@ -62,25 +59,6 @@ class WireRows:
         rows: list[tuple[Any, ...]] = []
         self._append_rows(data, start, stop, rows)
         return rows
-
-
-def _joined(pieces: Iterable[DataRows]) -> Iterator[DataRows]:
-    """The same rows in larger pieces, which take less time to be taken apart: some servers send 8 KiB at a time."""
-    parts: list[bytes] = []
-    size = ntuples = 0
-    for piece in pieces:
-        if not parts and piece.stop - piece.start >= _LARGE:
-            yield piece
-            continue
-        parts.append(piece.data[piece.start : piece.stop])
-        size += piece.stop - piece.start
-        ntuples += piece.ntuples
-        if size >= _LARGE:
-            yield DataRows(b"".join(parts), 0, size, ntuples)
-            parts.clear()
-            size = ntuples = 0
-    if parts:
-        yield DataRows(b"".join(parts), 0, size, ntuples)
 
 
 def choose_formats(loaders: Sequence[tuple[Loader, Loader]]) -> list[int]:
