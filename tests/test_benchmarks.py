@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 
 ROOT = Path(__file__).parent.parent
 
-TABLES = {"connecting": 2, "statements": 2, "fetching": 2, "sending": 1, "memory": 2, "cold_start": 1, "analytics": 4}
+TABLES = {"connecting": 2, "statements": 2, "fetching": 2, "sending": 1, "memory": 2, "cold_start": 1, "analytics": 5}
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
