@@ -14,6 +14,7 @@ from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
 from ..protocol.result import FieldDescription, Result
 from ..protocol.session import COPYING_IN
+from .interruption import cancel_query
 from .requests import Flow
 from .session import Session
 
@@ -128,7 +129,7 @@ class CopyStream:
     def _stop_reading(self) -> Flow[None]:
         """Have the server stop to send what nobody wants."""
         self._session.occupied = ""  # if that fails, the connection is of no use
-        yield from self._session.cancel_query()
+        yield from cancel_query(self._session)
         with suppress(e.QueryCanceled):
             yield from self._end()
 

@@ -9,6 +9,7 @@ from ..protocol.collector import Collector
 from ..protocol.result import Result
 from ..protocol.wireresult import WireResult
 from ..query import PostgresQuery
+from .interruption import cancel_query
 from .requests import Flow
 from .session import Session
 
@@ -77,7 +78,7 @@ class RowStream:
         if self._session.occupied != _OCCUPIED:
             return
         self._session.occupied = ""  # if that fails, the connection is of no use
-        yield from self._session.cancel_query()
+        yield from cancel_query(self._session)
         try:
             while (yield from self.next()) is not None:
                 pass
