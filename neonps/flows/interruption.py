@@ -6,6 +6,7 @@ that cannot be, since a message is half sent or the server does not end, the con
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import errors as e
@@ -15,13 +16,16 @@ from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..protocol.collector import Collector
 from ..protocol.session import COPYING_IN
-from .requests import Aside, Close, Deadline, DeadlinePassed, Flow
+from .requests import Aside, Clock, Close, Deadline, DeadlinePassed, Flow
 
 if TYPE_CHECKING:
     from .session import Session
 
 #: How long the server gets to end a statement that was cancelled, in seconds.
 CANCEL_TIMEOUT = 5.0
+
+#: How long it gets before it is told once more, for the first time, in seconds.
+_FIRST_PAUSE = 0.05
 
 #: Makes the server undo what it was sent since the last Sync: this is no statement, which is an error.
 UNDO = f.Parse(b"", b"_neonps_undo")
@@ -45,6 +49,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         session.in_call = session.waiting = True
         session.own = session.undo = False
         session.stake = ""
+        session.limit = timeout
         result = yield from flow
         failed = False
         return result
@@ -75,7 +80,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
 def _interrupt(session: Session) -> Flow[str]:
     """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
     can_cancel = session.on_login is None and session.canceller is not None
-    if not session.waiting or (session.busy and not can_cancel):
+    if not session.waiting or session.channel.torn or (session.busy and not can_cancel):
         try:
             if session.busy and can_cancel:
                 yield from cancel_query(session)  # the server may have got all of it, and would work on for nobody
@@ -91,10 +96,10 @@ def _interrupt(session: Session) -> Flow[str]:
         return f"the connection was closed. {session.stake}".rstrip()
     ended = "nothing was running"
     try:
-        yield Deadline(CANCEL_TIMEOUT)
         if session.busy:
             ended = yield from _stop(session)
         if session.own:
+            yield Deadline(CANCEL_TIMEOUT)
             yield from session.rollback()
     except (Exception, DeadlinePassed) as error:
         session.log(INFO, "cancelling failed", reason=type(error).__name__)
@@ -111,23 +116,70 @@ def _interrupt(session: Session) -> Flow[str]:
 
 def _stop(session: Session) -> Flow[str]:
     """Cancel what the server is doing, get all answers out of the way, and say how it has ended."""
-    if session.machine.state not in COPYING_IN:
-        yield from cancel_query(session)
-        yield Deadline(CANCEL_TIMEOUT)
     session.occupied = ""
-    if session.undo and session.machine.needs_sync:
-        yield from session.send(UNDO)
     collector = Collector(keep=False)
-    while session.busy:
-        if session.machine.state in COPYING_IN:  # or it has come to that now
-            collector.copy = None
-            yield from session.send(f.CopyFail(b"cancelled"))
-        yield from session.drain(collector)
+    told = False  # the server was told that no more data come for the COPY that it is in
+
+    def read_to_the_end() -> Flow[None]:
+        nonlocal told
+        if session.undo and session.machine.needs_sync:
+            yield from session.send(UNDO)
+        while session.busy:
+            if session.machine.state in COPYING_IN and (collector.copy is not None or not told):
+                told, collector.copy = True, None
+                yield from session.send(f.CopyFail(b"cancelled"))
+            yield from session.drain(collector)
+
+    yield from cancel_while(session, read_to_the_end)
     if session.pipeline is not None:
         session.pipeline.forget()
     if collector.error is not None:
         return "it was cancelled"
     return "it had been completed before it could be cancelled"
+
+
+def cancel_and_skip(session: Session, rest: Callable[[], Flow[None]]) -> Flow[None]:
+    """As `cancel_while`, but as a part of a call, which has as much time for it as for all else."""
+    try:
+        yield from cancel_while(session, rest)
+    except DeadlinePassed:
+        if not session.waiting or session.channel.torn:
+            raise
+        yield Deadline(session.limit)
+        yield from rest()
+    yield Deadline(session.limit)
+
+
+def cancel_while(session: Session, rest: Callable[[], Flow[None]]) -> Flow[None]:
+    """Have the server cancel what it is doing, while a flow reads to the end of it.
+
+    A server that has not begun with a statement ignores a request to cancel, and so it does between two of them: the
+    request is made again, with growing pauses. None of them can come to the next statement: each was taken by the
+    server before this goes on, or else the connection is given up.
+
+    Args:
+        rest: gives a flow that reads to the end, and that can be begun anew wherever it had to wait.
+
+    Raises:
+        OperationalError: the server could not be asked.
+        DeadlinePassed: it has not come to an end within CANCEL_TIMEOUT.
+    """
+    pause, left = _FIRST_PAUSE, CANCEL_TIMEOUT
+    if session.machine.state not in COPYING_IN:  # where it waits for us, and is told to give up
+        yield from cancel_query(session)
+    while True:
+        began: float = yield Clock()
+        yield Deadline(min(pause, left))
+        try:
+            yield from rest()
+            return
+        except DeadlinePassed:
+            now: float = yield Clock()
+            left -= now - began
+            if left <= 0 or not session.waiting or session.channel.torn:
+                raise
+        pause *= 2
+        yield from cancel_query(session)
 
 
 def cancel_query(session: Session) -> Flow[None]:

@@ -63,6 +63,7 @@ class Session(Transport):
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
+        self.limit: float | None = None  # how long the call may take, in seconds
         self.stake = ""  # what a loss of the connection would mean now
 
     # What the server has told
@@ -148,6 +149,8 @@ class Session(Transport):
     def write(self, data: bytes) -> Flow[None]:
         """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
+        if not self.busy:
+            self.channel.unanswered = 0
         self.busy = True
         self.waiting = False
         try:
