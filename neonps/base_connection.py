@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
 
 from . import errors as e
@@ -185,26 +186,18 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         severity = f"{error.diag.severity}:  " if error.diag.severity else ""
         self._transport.error_message = f"{severity}{error}\n"
 
-    def _run(self, flow: Flow[Any]) -> Any:
+    def _run(self, flow: Flow[Any], timeout: float | None = None) -> Any:
         """Run a flow as one call of the user, for which other threads or tasks wait.
 
         On an `AsyncConnection` what is returned has to be awaited.
+
+        Args:
+            flow: the flow.
+            timeout: how long it may wait, in seconds; None for what holds for any call.
         """
         raise NotImplementedError
 
-    @staticmethod
-    def _timed(flow: Flow[T], timeout: float | None) -> Flow[T]:
-        """The same flow, which may take `timeout` seconds if that is not None."""
-        if timeout is not None:
-            yield Deadline(timeout)
-        try:
-            return (yield from flow)
-        except DeadlinePassed:
-            if timeout is None:
-                raise
-            raise e.OperationalError(f"timeout: it has taken more than {timeout:g} seconds") from None
-
-    def _run_locked(self, flow: Flow[Any]) -> Any:
+    def _run_locked(self, flow: Flow[Any], timeout: float | None = None) -> Any:
         """As `_run`, for whoever holds the lock."""
         raise NotImplementedError
 
@@ -218,6 +211,23 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             self._pipeline = None
             return cls(self)
         return cast(P, self._pipeline)
+
+    @property
+    def timeout(self) -> float | None:
+        """How long a call may wait for the server, in seconds; None for ever. At first what `connect()` was given.
+
+        It can be set at any time, and holds for the calls that begin from then on.
+
+        Raises:
+            ValueError: it is set to what is no time.
+        """
+        return self._transport.timeout
+
+    @timeout.setter
+    def timeout(self, value: float | None) -> None:
+        if value is not None and not value > 0:
+            raise ValueError(f"timeout should be a number of seconds above 0, or None for no limit, not {value!r}")
+        self._transport.timeout = None if value is None or value == inf else float(value)
 
     # Transactions
 

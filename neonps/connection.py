@@ -106,12 +106,13 @@ class Connection(BaseConnection[Row]):
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
         return connection
 
-    def _run(self, flow: Flow[T]) -> T:
+    def _run(self, flow: Flow[T], timeout: float | None = None) -> T:
         with self.lock:
-            return self._run_locked(flow)
+            return self._run_locked(flow, timeout)
 
-    def _run_locked(self, flow: Flow[T]) -> T:
-        guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
+    def _run_locked(self, flow: Flow[T], timeout: float | None = None) -> T:
+        within = self._transport.timeout if timeout is None else timeout
+        guarded: Flow[T] = self._transport.guard(flow, within)
         try:
             result = self._runner.run(guarded)
         except e.Error as error:
@@ -259,7 +260,7 @@ class Connection(BaseConnection[Row]):
         Raises:
             OperationalError: the timeout has passed.
         """
-        return self._run(self._timed(flow, timeout))
+        return self._run(flow, timeout)
 
     @property
     def pgconn(self) -> PGconn:

@@ -84,19 +84,20 @@ class AsyncConnection(BaseConnection[Row]):
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
         return connection
 
-    async def _run(self, flow: Flow[T]) -> T:
+    async def _run(self, flow: Flow[T], timeout: float | None = None) -> T:
         if self.lock.mine:
             # A stream that was left in the middle is closed by a task of its own, which the event loop makes soon.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await self.lock.acquire(again=not self._transport.in_call)
         try:
-            return await self._run_locked(flow)
+            return await self._run_locked(flow, timeout)
         finally:
             self.lock.release()
 
-    async def _run_locked(self, flow: Flow[T]) -> T:
-        guarded: Flow[T] = self._transport.guard(flow, self._transport.settings.timeout)
+    async def _run_locked(self, flow: Flow[T], timeout: float | None = None) -> T:
+        within = self._transport.timeout if timeout is None else timeout
+        guarded: Flow[T] = self._transport.guard(flow, within)
         try:
             result = await self._runner.run(guarded)
         except e.Error as error:
@@ -211,7 +212,7 @@ class AsyncConnection(BaseConnection[Row]):
 
     async def wait(self, flow: Flow[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As `Connection.wait()`."""
-        return await self._run(self._timed(flow, timeout))
+        return await self._run(flow, timeout)
 
     @property
     def pgconn(self) -> PGconn:

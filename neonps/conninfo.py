@@ -79,6 +79,8 @@ KEYWORDS: dict[str, str | None] = {
     "lazy": None,
     "auth_token": None,
     "timeout": None,
+    "ping_interval": None,
+    "ping_timeout": None,
     "proxy": None,
 }
 

@@ -76,7 +76,7 @@ class PGconn:
         if not isinstance(self._runner, BlockingRunner):
             raise e.NotSupportedError("this would block the event loop; use the methods of the connection")
         session = self._transport.session("a statement without a cursor")
-        result: Result = self._runner.run(session.guard(session.run_plainly(command, values), self._settings.timeout))
+        result: Result = self._runner.run(session.guard(session.run_plainly(command, values), self._transport.timeout))
         return result
 
     def encrypt_password(self, passwd: bytes, user: bytes, algorithm: bytes | None = None) -> bytes:

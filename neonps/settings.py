@@ -11,7 +11,7 @@ from . import errors as e
 from .conninfo import timeout_from_conninfo
 from .encodings import encoding_of_locale
 from .endpoint import Endpoint
-from .flows.requests import TLS, KeepAlive
+from .flows.requests import TLS, KeepAlive, Pings
 from .hosts import (
     SSL_MODES,
     TLS_CHOICES,
@@ -42,6 +42,10 @@ DEFAULT_AUTH = frozenset({"scram-sha-256", "none"})
 #: How long a request over HTTP may take unless told otherwise, in seconds: longer than a service lets a statement run.
 HTTP_TIMEOUT = 300.0
 
+#: How long a WebSocket may be silent while something is waited for before there is a ping, and how long the answer may
+#: take, in seconds. Load balancers close what is silent for a minute.
+PING_INTERVAL, PING_TIMEOUT = 30.0, 30.0
+
 
 class Settings(Record):
     """Where and how to connect. Its `repr()` shows no secret.
@@ -64,6 +68,7 @@ class Settings(Record):
         session_settings: more for the start-up packet: what libpq takes from PGDATESTYLE, PGTZ and PGGEQO.
         protocol: the version of the wire protocol to ask for, as the start-up packet has it.
         keepalive: TCP settings.
+        pings: those of a WebSocket.
         direct_tls: begin TLS without asking the server whether it supports it.
         channel_binding: "disable", "prefer" or "require": whether to bind a login to the TLS connection that it is on.
         target_session_attrs: what the server has to be for the session to be taken, see `neonps.flows.target`.
@@ -97,6 +102,7 @@ class Settings(Record):
     session_settings: Mapping[str, str] = MappingProxyType({})
     protocol: int = 3 << 16
     keepalive: KeepAlive = KeepAlive()
+    pings: Pings = Pings()
     direct_tls: bool = False
     channel_binding: str = "prefer"
     target_session_attrs: str = "any"
@@ -237,6 +243,7 @@ def resolve(
         session_settings=_session_settings(environ),
         protocol=_protocol(options),
         keepalive=_keepalive(options),
+        pings=_pings(options),
         direct_tls=direct_tls,
         channel_binding=options.choice("channel_binding", ("disable", "prefer", "require")) or "prefer",
         target_session_attrs=target,
@@ -357,6 +364,11 @@ def _keepalive(options: Options) -> KeepAlive:
         probes=options.integer("keepalives_count"),
         user_timeout=max(0, options.integer("tcp_user_timeout") or 0) or None,
     )
+
+
+def _pings(options: Options) -> Pings:
+    interval = options.seconds("ping_interval") if "ping_interval" in options else PING_INTERVAL
+    return Pings(interval, options.seconds("ping_timeout") or PING_TIMEOUT)
 
 
 def _client_encoding(options: Options) -> str:

@@ -11,11 +11,13 @@ from scramp import ScramMechanism
 
 from neonps.flows.requests import (
     Aside,
+    Clock,
     Close,
     Deadline,
     DeadlinePassed,
     Flow,
     Open,
+    Pause,
     Poll,
     Receive,
     Resolve,
@@ -126,6 +128,7 @@ class ScriptedRunner:
         sent: all that was sent, one item per Send.
         closed: the flow has closed the connection.
         aside: what was to run on connections of its own.
+        time: what the clock says; it goes on with each pause, and to the deadline.
     """
 
     def __init__(self, server: ScriptedServer, split: Callable[[bytes], list[bytes]] = lambda data: [data]) -> None:
@@ -138,6 +141,8 @@ class ScriptedRunner:
         self.sent: list[bytes] = []
         self.closed = False
         self.aside: list[Aside] = []
+        self.time = 0.0
+        self._deadline = 0.0
 
     def run(self, flow: Flow[T]) -> T:
         try:
@@ -160,19 +165,26 @@ class ScriptedRunner:
             self.flights += self._asked
             self._asked = False
             if not self._arriving and not self._hung_up:
+                self.time = max(self.time, self._deadline)
                 raise DeadlinePassed  # nothing would ever come
             return self._arriving.pop(0) if self._arriving else b""
         if isinstance(request, Poll):
             return self._arriving.pop(0) if self._arriving else None
         if isinstance(request, Resolve):
             return [request.host]
-        if isinstance(request, Aside):
+        if isinstance(request, Clock):
+            return self.time
+        if isinstance(request, Pause):
+            self.time += request.seconds
+        elif isinstance(request, Aside):
             self.aside.append(request)
             request.flow.close()
+        elif isinstance(request, Deadline):
+            self._deadline = self.time + (request.seconds or 0)
         elif isinstance(request, Close):
             self.closed = True
         else:
-            assert isinstance(request, (Open, StartTLS, Deadline))
+            assert isinstance(request, (Open, StartTLS))
         return None
 
     def _send(self, data: bytes) -> None:

@@ -76,7 +76,7 @@ def interrupt_after(seconds: float, action: Callable[[], object]) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was interrupted in the middle of a message is given up sooner than usual."""
-    monkeypatch.setattr("neonps.flows.session._CANCEL_TIMEOUT", 1.0)
+    monkeypatch.setattr("neonps.flows.interruption.CANCEL_TIMEOUT", 1.0)
 
 
 def test_a_query(auto: Connection, admin: Admin, mark: str) -> None:

@@ -112,7 +112,7 @@ def test_a_timeout_while_the_line_is_dead(
     numbers: Numbers, relayed: Connect, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server cannot be asked to cancel either; after a while the connection is given up."""
-    monkeypatch.setattr("neonps.flows.session._CANCEL_TIMEOUT", 0.3)  # no need to wait for that long here
+    monkeypatch.setattr("neonps.flows.interruption.CANCEL_TIMEOUT", 0.3)  # no need to wait for that long here
     conn = relayed(timeout=0.3, autocommit=True)
     relay.mute()
     with pytest.raises(neonps.OperationalError, match="timeout") as caught:

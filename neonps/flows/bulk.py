@@ -13,9 +13,10 @@ from ..protocol.collector import Collector
 from ..protocol.frontend import Encoded, FrontendMessage
 from ..protocol.result import Result
 from .executions import Executions
+from .interruption import UNDO
 from .requests import Flow
 from .series import TEXT, extended, refuse_copy, series
-from .session import COMMIT, STATEMENT_AT_STAKE, UNDO, Session
+from .session import COMMIT, STATEMENT_AT_STAKE, Session
 from .transport import Query, Tally
 
 #: Statements are sent in pieces of this size, in bytes.

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
 from ..protocol.backend import ProtocolError
-from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Poll, Receive, Send
+from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Pings, Poll, Receive, Send
 
 if TYPE_CHECKING:
     from ..protocol.websocket import WebSocketTunnel
 
 #: How long a polite farewell may take, in seconds.
 _FAREWELL = 2.0
+
+#: So many bytes the other side of a WebSocket reads even while Postgres takes nothing from it. Behind more than these a
+#: ping may wait for as long as Postgres works, and says nothing.
+_READ_IN_ANY_CASE = 1 << 15
 
 
 class Channel:
@@ -22,6 +26,8 @@ class Channel:
     Attributes:
         end: why the other side has ended the stream, as far as it said so; "" otherwise.
         closed: this side has closed it.
+        torn: what was to be sent while something was received may not have left whole; nothing more can be sent.
+        unanswered: how many bytes were sent since this was set to 0.
         certificate: that of the server (DER), if TLS reaches from here to there.
         request_id: what the service calls the request by which the stream was opened, if it says so.
     """
@@ -31,7 +37,8 @@ class Channel:
 
     def __init__(self) -> None:
         self.end = ""
-        self.closed = False
+        self.closed = self.torn = False
+        self.unanswered = 0
 
     def send(self, *messages: bytes) -> Flow[None]:
         """Send `messages` in one go. Where the stream has borders, each is a message of its own."""
@@ -56,21 +63,45 @@ class Channel:
 class WebSocketChannel(Channel):
     """The stream in the binary messages of a WebSocket."""
 
-    def __init__(self, tunnel: WebSocketTunnel) -> None:
+    def __init__(self, tunnel: WebSocketTunnel, pings: Pings) -> None:
         super().__init__()
         self._tunnel = tunnel
+        self._pings = pings
+        self._receive = Receive(pings.interval)
         self.request_id = tunnel.request_id
 
     def send(self, *messages: bytes) -> Flow[None]:
-        yield Send(b"".join([self._tunnel.wrap(message) for message in messages]))
+        data = b"".join([self._tunnel.wrap(message) for message in messages])
+        self.unanswered += len(data)
+        yield Send(data)
 
     def receive(self) -> Flow[bytes]:
         while not self._tunnel.closed:
-            data: bytes = yield Receive()
+            data: bytes | None = yield self._receive
+            if data is None:
+                data = yield from self._ask_whether_it_lives()
             payload = yield from self._unwrap(data)
             if payload is not None:
                 return payload
         return b""
+
+    def _ask_whether_it_lives(self) -> Flow[bytes]:
+        """Send a ping and wait for what comes then, which need not be the answer to it: any byte is a sign of life."""
+        if self.unanswered > _READ_IN_ANY_CASE:
+            data: bytes = yield Receive()
+            return data
+        yield from self._send_aside(self._tunnel.ping())
+        answer: bytes | None = yield Receive(self._pings.timeout)
+        if answer is None:
+            raise OSError(f"it has not answered a ping within {self._pings.timeout:g} seconds")
+        return answer
+
+    def _send_aside(self, data: bytes) -> Flow[None]:
+        """Send what is no part of the stream. Whoever is interrupted here does not know how much of it has left."""
+        self.torn = True
+        with suppress(OSError):  # what the other side has said counts even if it does not listen any more
+            yield Send(data, asks=False)
+        self.torn = False
 
     def poll(self) -> Flow[bytes | None]:
         if self._tunnel.closed:
@@ -86,8 +117,7 @@ class WebSocketChannel(Channel):
         payload = tunnel.receive(data)
         if tunnel.outgoing:
             outgoing, tunnel.outgoing = tunnel.outgoing, b""
-            with suppress(OSError):  # what the other side has said counts even if it does not listen any more
-                yield Send(outgoing, asks=False)
+            yield from self._send_aside(outgoing)
         if tunnel.closed:
             self.end = str(tunnel.closed)
             return payload
@@ -104,7 +134,7 @@ class WebSocketChannel(Channel):
         yield Close()
 
 
-def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive) -> Flow[WebSocketChannel]:
+def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive, pings: Pings) -> Flow[WebSocketChannel]:
     """Open a connection to `endpoint` and a WebSocket on it.
 
     Raises:
@@ -118,4 +148,4 @@ def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive) ->
     while not tunnel.is_open:
         if tunnel.receive((yield Receive())):
             raise ProtocolError("the server has spoken before it was asked")
-    return WebSocketChannel(tunnel)
+    return WebSocketChannel(tunnel, pings)

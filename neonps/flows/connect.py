@@ -143,7 +143,7 @@ def open_channel(settings: Settings) -> Flow[Channel]:
     """Open a byte stream to the server: by TCP or a Unix socket, or inside a WebSocket."""
     if settings.transport == "websocket":
         assert settings.websocket_url is not None
-        return (yield from open_websocket(settings.websocket_url, settings.tls, settings.keepalive))
+        return (yield from open_websocket(settings.websocket_url, settings.tls, settings.keepalive, settings.pings))
     try:
         yield Open(settings.hostaddr or settings.host, settings.port, None, settings.keepalive)
     except OSError as error:

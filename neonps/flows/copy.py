@@ -14,6 +14,7 @@ from ..protocol.collector import Collector
 from ..protocol.frontend import FrontendMessage
 from ..protocol.result import FieldDescription, Result
 from ..protocol.session import COPYING_IN
+from .interruption import cancel_and_skip
 from .requests import Flow
 from .session import Session
 
@@ -128,9 +129,8 @@ class CopyStream:
     def _stop_reading(self) -> Flow[None]:
         """Have the server stop to send what nobody wants."""
         self._session.occupied = ""  # if that fails, the connection is of no use
-        yield from self._session.cancel_query()
         with suppress(e.QueryCanceled):
-            yield from self._end()
+            yield from cancel_and_skip(self._session, self._end)
 
     def _end(self) -> Flow[None]:
         self.finished = True

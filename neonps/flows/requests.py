@@ -80,6 +80,18 @@ class KeepAlive(Record):
     user_timeout: int | None = None
 
 
+class Pings(Record):
+    """How to find out whether the other side of a WebSocket is still there.
+
+    Args:
+        interval: seconds of silence, while something is waited for, after which it is asked; None for never.
+        timeout: seconds within which it has to say something then.
+    """
+
+    interval: float | None = None
+    timeout: float = 30.0
+
+
 class Resolve(Record):
     """Look up a host; answers with its addresses in numbers, a list of str in the order in which to try them.
 
@@ -123,7 +135,12 @@ class Send(Record):
 
 
 class Receive(Record):
-    """Wait until something arrives; answers with it, or with b"" when the other side has closed."""
+    """Wait until something arrives; answers with it, or with b"" when the other side has closed.
+
+    With `within` it answers None when nothing has come for so many seconds, unless the deadline comes first.
+    """
+
+    within: float | None = None
 
 
 class Poll(Record):
@@ -143,6 +160,16 @@ class Deadline(Record):
     seconds: float | None
 
 
+class Clock(Record):
+    """Look at the time; answers with seconds, of which only the differences mean something."""
+
+
+class Pause(Record):
+    """Let `seconds` go by; answers None. The deadline counts."""
+
+    seconds: float
+
+
 class Aside(Record):
     """Run another flow on a connection of its own, within `timeout` seconds; answers with what it returns.
 
@@ -153,7 +180,7 @@ class Aside(Record):
     timeout: float
 
 
-Request = Union[Resolve, Open, StartTLS, Send, Receive, Poll, Close, Deadline, Aside]
+Request = Union[Resolve, Open, StartTLS, Send, Receive, Poll, Close, Deadline, Clock, Pause, Aside]
 
 #: A generator that yields requests, is sent the answers, and returns a T.
 Flow = Generator["Request", Any, T]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import errors as e
 from ..abc import Params
 from ..escaping import quote_identifier
-from ..events import DEBUG, INFO, WARNING
+from ..events import DEBUG, WARNING
 from ..isolation import TransactionCharacteristics
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol import backend as b
@@ -21,20 +21,19 @@ from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
-from .requests import Aside, Close, Deadline, DeadlinePassed, Flow
+from .interruption import guarded
+from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
-#: How long the server gets to end a statement that was cancelled, in seconds.
-_CANCEL_TIMEOUT = 5.0
+#: How long the farewell of a session may take, in seconds.
+_FAREWELL = 5.0
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
-#: Makes the server undo what it was sent since the last Sync: this is no statement, which is an error.
-UNDO = f.Parse(b"", b"_neonps_undo")
 
 
 class Session(Transport):
@@ -54,16 +53,17 @@ class Session(Transport):
         self.before_send: bytes = b""  # a message that was held back, to travel with the next ones
         self.on_login: Callable[[BackendMessage], Flow[bool]] | None = None  # until the login is complete
         self.prefix: list[bytes] = []
-        self._waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
+        self.waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self.busy = False  # something was sent and is not answered yet
         self.occupied = ""  # by what, if something lasts over several calls of the user: a COPY, a stream of rows
-        self._in_block = False  # between `enter_block` and `leave_block` of a transaction
-        self._block_failed = False  # that transaction is no more, since it could not even begin
+        self.in_block = False  # between `enter_block` and `leave_block` of a transaction
+        self.block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it
         self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
+        self.limit: float | None = None  # how long the call may take, in seconds
         self.stake = ""  # what a loss of the connection would mean now
 
     # What the server has told
@@ -97,7 +97,7 @@ class Session(Transport):
 
     def encode(self, *messages: FrontendMessage | Encoded) -> bytes:
         """The bytes of messages, which have to be sent next. Raises what `send` raises."""
-        self._waiting = False  # until the machine is not ahead of what was sent any more
+        self.waiting = False  # until the machine is not ahead of what was sent any more
         try:
             return self.machine.send(*messages)
         except f.MessageTooLong as error:
@@ -149,13 +149,15 @@ class Session(Transport):
     def write(self, data: bytes) -> Flow[None]:
         """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
+        if not self.busy:
+            self.channel.unanswered = 0
         self.busy = True
-        self._waiting = False
+        self.waiting = False
         try:
             yield from self.channel.send(held + data)
         except (OSError, WebSocketClosed) as error:
             self._send_error = error  # what the server said last, if anything, tells more: see `receive`
-        self._waiting = True
+        self.waiting = True
 
     def receive(self) -> Flow[None]:
         """Wait for more bytes of the server.
@@ -173,12 +175,12 @@ class Session(Transport):
                 yield from self.channel.close()
                 self.log(DEBUG, "closed")
                 raise e.OperationalError(
-                    self._with_stake("the connection was closed by another thread or task while this one was waiting")
+                    self.with_stake("the connection was closed by another thread or task while this one was waiting")
                 )
             reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
             message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
             yield from self.abandon(message)
-            raise e.OperationalError(self._with_stake(message))
+            raise e.OperationalError(self.with_stake(message))
         self.machine.receive(data)
 
     def next_event(self) -> Flow[BackendMessage]:
@@ -236,15 +238,15 @@ class Session(Transport):
 
     def abandon(self, reason: str) -> Flow[None]:
         """Close the connection since it cannot be used any more; `reason` is for the log, and quotes no value."""
-        self._give_up(reason)
+        self.give_up(reason)
         yield from self.channel.close()
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
         if not self.closed:
             self.closed = self.broken = True
             self.log(WARNING, "connection lost", reason=reason)
 
-    def _with_stake(self, message: str) -> str:
+    def with_stake(self, message: str) -> str:
         return f"{message}\n{self.stake}" if self.stake else message
 
     def _exchange(self, data: bytes, collector: Collector) -> Flow[None]:
@@ -271,105 +273,8 @@ class Session(Transport):
         if collector.error is not None:
             raise collector.error
 
-    # The frame around each call
-
     def guard(self, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
-        if self.closed:
-            flow.close()
-            yield Close()  # another thread or task may have hung up only
-            raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
-        if self.in_call:  # called by a handler, a dumper, or a generator of parameters
-            flow.close()
-            raise e.ProgrammingError("the connection cannot be used in the middle of another call")
-        yield Deadline(timeout)
-        failed = True
-        try:
-            self.in_call = self._waiting = True
-            self.own = self.undo = False
-            self.stake = ""
-            result = yield from flow
-            failed = False
-            return result
-        except DeadlinePassed:
-            ended = yield from self._interrupt()
-            self.log(WARNING, "timeout", timeout=timeout, outcome=ended)
-            raise e.OperationalError(
-                f"timeout: the server has not answered within {timeout:g} seconds; {ended}"
-            ) from None
-        except ProtocolError as error:
-            yield from self.abandon(str(error))
-            raise e.OperationalError(self._with_stake(f"the connection was closed because {error}")) from None
-        except Exception:
-            raise
-        except GeneratorExit:
-            self._give_up("a call was dropped")  # nobody carries the flow on, so it cannot even close
-            raise
-        except BaseException:  # Ctrl-C, or the cancellation of a task
-            yield from self._interrupt()
-            raise
-        finally:
-            self.in_call = False
-            if self.busy and not self.occupied and self.pipeline is None and not self.closed:
-                # Something unforeseen has left an exchange half done.
-                yield from self.abandon("a call has failed before the server had answered all")
-            if failed:
-                self._block_failed = self._in_block and self.transaction_status is TransactionStatus.IDLE
-
-    def _interrupt(self) -> Flow[str]:
-        """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
-        can_cancel = self.on_login is None and self.canceller is not None
-        if not self._waiting or (self.busy and not can_cancel):
-            try:
-                if self.busy and can_cancel:
-                    yield from self.cancel_query()  # the server may have got all of it, and would work on for nobody
-            except (Exception, DeadlinePassed) as error:
-                self.log(INFO, "cancelling failed", reason=type(error).__name__)
-            except GeneratorExit:
-                self._give_up(_INTERRUPTED)
-                raise
-            except BaseException:  # interrupted once more
-                yield from self.abandon(_INTERRUPTED)
-                raise
-            yield from self.abandon(_INTERRUPTED)
-            return f"the connection was closed. {self.stake}".rstrip()
-        ended = "nothing was running"
-        try:
-            yield Deadline(_CANCEL_TIMEOUT)
-            if self.busy:
-                ended = yield from self._stop()
-            if self.own:
-                yield from self.rollback()
-        except (Exception, DeadlinePassed) as error:
-            self.log(INFO, "cancelling failed", reason=type(error).__name__)
-            yield from self.abandon(_INTERRUPTED)
-            return f"the connection was closed, since it could not be cancelled. {self.stake}".rstrip()
-        except GeneratorExit:
-            self._give_up(_INTERRUPTED)
-            raise
-        except BaseException:  # interrupted once more
-            yield from self.abandon(_INTERRUPTED)
-            raise
-        return ended
-
-    def _stop(self) -> Flow[str]:
-        """Cancel what the server is doing, get all answers out of the way, and say how it has ended."""
-        if self.machine.state not in COPYING_IN:
-            yield from self.cancel_query()
-            yield Deadline(_CANCEL_TIMEOUT)
-        self.occupied = ""
-        if self.undo and self.machine.needs_sync:
-            yield from self.send(UNDO)
-        collector = Collector(keep=False)
-        while self.busy:
-            if self.machine.state in COPYING_IN:  # or it has come to that now
-                collector.copy = None
-                yield from self.send(f.CopyFail(b"cancelled"))
-            yield from self.drain(collector)
-        if self.pipeline is not None:
-            self.pipeline.forget()
-        if collector.error is not None:
-            return "it was cancelled"
-        return "it had been completed before it could be cancelled"
+        return guarded(self, flow, timeout)
 
     # Queries
 
@@ -517,18 +422,10 @@ class Session(Transport):
             raise e.OperationalError(
                 f"another command is already in progress: {self.occupied} that has to be finished first"
             )
-        if self._block_failed:
+        if self.block_failed:
             raise e.InFailedSqlTransaction(
                 "the transaction of this block has ended with an error, commands ignored until the end of the block"
             )
-
-    def cancel_query(self) -> Flow[None]:
-        """Have the server cancel what it is doing, by another connection."""
-        assert self.canceller is not None
-        try:
-            yield Aside(self.canceller(self.machine.backend_pid, self.machine.secret_key), _CANCEL_TIMEOUT)
-        except DeadlinePassed:
-            raise e.OperationalError("the server could not be asked in time to cancel a statement") from None
 
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
@@ -643,12 +540,12 @@ class Session(Transport):
         if self.transaction_status is TransactionStatus.INERROR:
             yield from self.command(*statements)  # fails, and that must be heard of now
         self.prefix += [self.characteristics.begin, *statements] if outer else statements
-        self._in_block = self._in_block or outer
+        self.in_block = self.in_block or outer
         return outer
 
     def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
         if outer:
-            self._in_block = self._block_failed = False
+            self.in_block = self.block_failed = False
             self.own = True
             if rollback:
                 yield from self.rollback()
@@ -692,7 +589,7 @@ class Session(Transport):
             return
         self.closed = True
         try:
-            yield Deadline(_CANCEL_TIMEOUT)
+            yield Deadline(_FAREWELL)
             yield from self.send(f.Terminate())
         except (e.Error, DeadlinePassed, ProtocolError):
             pass  # it is over either way
@@ -706,10 +603,6 @@ STATEMENT_AT_STAKE = {
     False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
 }
 _COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
-
-#: Why a connection is given up, for the log.
-_INTERRUPTED = "a call was interrupted, and what it was waiting for could not be brought to an end"
-
 
 #: Messages that have nothing to do with what was sent.
 _ASIDE: dict[type, Callable[[Session, Any], None]] = {

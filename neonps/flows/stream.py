@@ -9,6 +9,7 @@ from ..protocol.collector import Collector
 from ..protocol.result import Result
 from ..protocol.wireresult import WireResult
 from ..query import PostgresQuery
+from .interruption import cancel_and_skip
 from .requests import Flow
 from .session import Session
 
@@ -77,13 +78,17 @@ class RowStream:
         if self._session.occupied != _OCCUPIED:
             return
         self._session.occupied = ""  # if that fails, the connection is of no use
-        yield from self._session.cancel_query()
         try:
-            while (yield from self.next()) is not None:
-                pass
+            yield from cancel_and_skip(self._session, self._skip)
         except e.Error as error:
             if error.sqlstate is None:  # not one of the statement, of which nobody wants to hear any more
                 raise
+
+    def _skip(self) -> Flow[None]:
+        while (yield from self.next()) is not None:
+            pass
+        if self._session.busy:  # it was interrupted behind the last row
+            yield from self._session.finish(self._collector)
 
     def _take(self, event: b.BackendMessage) -> Flow[None]:
         collector = self._collector

@@ -38,6 +38,7 @@ class Transport:
 
     Attributes:
         settings: what it was opened with.
+        timeout: how long a call may wait, in seconds; None for ever.
         autocommit: statements are not put into a transaction.
         characteristics: how the transactions that the driver begins are begun.
         closed: it can no longer be used.
@@ -59,6 +60,7 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.timeout = settings.timeout
         self.autocommit = False
         self.characteristics = TransactionCharacteristics()
         self.closed = False

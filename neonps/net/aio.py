@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ..flows.requests import (
     Aside,
+    Clock,
     Close,
     Deadline,
     DeadlinePassed,
     Flow,
     NameNotResolved,
     Open,
+    Pause,
     Poll,
     Receive,
     Resolve,
@@ -74,15 +77,15 @@ class AsyncRunner(StreamSocket):
             raise NameNotResolved(f"failed to resolve host {host!r}: {error}") from None
         return [(int(family), address) for family, _, _, _, address in infos]
 
-    async def _receive(self, request: Receive) -> bytes:
+    async def _receive(self, request: Receive) -> bytes | None:
         if self._drained and not self._arrived:
-            return await self._drive(self.receive())
+            return await self._drive(self.receive(request))
         if self._hurried:
             await asyncio.sleep(0)  # a server that always has more to say must not keep other tasks from running
         self._hurried = True
         self._count()
         data = self.poll()
-        return await self._drive(self.receive()) if data is None else data
+        return await self._drive(self.receive(request)) if data is None else data
 
     async def _poll(self, request: Poll) -> bytes | None:
         await asyncio.sleep(0)  # whoever sends much looks now and then; meanwhile other tasks can run
@@ -93,6 +96,15 @@ class AsyncRunner(StreamSocket):
 
     async def _set_deadline(self, request: Deadline) -> None:
         self.set_deadline(request.seconds)
+
+    async def _clock(self, request: Clock) -> float:
+        return time.monotonic()
+
+    async def _pause(self, request: Pause) -> None:
+        seconds, whole = self._sleep_time(request.seconds)
+        await asyncio.sleep(seconds)
+        if not whole:
+            raise DeadlinePassed
 
     async def _aside(self, request: Aside) -> Any:
         runner = AsyncRunner()
@@ -165,5 +177,7 @@ _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
     Poll: AsyncRunner._poll,
     Close: AsyncRunner._close,
     Deadline: AsyncRunner._set_deadline,
+    Clock: AsyncRunner._clock,
+    Pause: AsyncRunner._pause,
     Aside: AsyncRunner._aside,
 }

@@ -5,17 +5,20 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..flows.requests import (
     Aside,
+    Clock,
     Close,
     Deadline,
     DeadlinePassed,
     Flow,
     NameNotResolved,
     Open,
+    Pause,
     Poll,
     Receive,
     Resolve,
@@ -73,6 +76,12 @@ class BlockingRunner(StreamSocket):
         addresses: list[tuple[int, Any]] = outcome[0]
         return addresses
 
+    def _pause(self, request: Pause) -> None:
+        seconds, whole = self._sleep_time(request.seconds)
+        time.sleep(seconds)
+        if not whole:
+            raise DeadlinePassed
+
     def _aside(self, request: Aside) -> Any:
         runner = BlockingRunner()
         runner.set_deadline(request.timeout)
@@ -127,9 +136,11 @@ _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
     Open: lambda runner, request: runner._drive(runner.open(request)),
     StartTLS: lambda runner, request: runner._drive(runner.start_tls(request.tls)),
     Send: lambda runner, request: runner._drive(runner.send(request)),
-    Receive: lambda runner, request: runner._drive(runner.receive()),
+    Receive: lambda runner, request: runner._drive(runner.receive(request)),
     Poll: lambda runner, request: runner.poll(),
     Close: lambda runner, request: runner.close(),
     Deadline: lambda runner, request: runner.set_deadline(request.seconds),
+    Clock: lambda runner, request: time.monotonic(),
+    Pause: BlockingRunner._pause,
     Aside: BlockingRunner._aside,
 }

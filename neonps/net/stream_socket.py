@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..flows.requests import TLS, KeepAlive, NameNotResolved, Open, Resolve, Send
+from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, Open, Receive, Resolve, Send
 from ..record import Record
 from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
 
@@ -216,15 +216,38 @@ class StreamSocket:
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
 
-    def receive(self) -> Steps[bytes]:
-        """Wait until something arrives, or b"" at the end."""
+    def receive(self, request: Receive) -> Steps[bytes | None]:
+        """Wait until something arrives, or b"" at the end; None if nothing has in time."""
         sock = self._opened()
         self._count()
         while not self._arrived and not self._ended:
             if self._drained or not self._read(sock):
                 self._drained = False
-                yield Wait(sock, read=True, write=False)
+                if request.within is None:
+                    yield Wait(sock, read=True, write=False)
+                elif not (yield from self._comes_within(sock, request.within)):
+                    return None
         return self._take_arrived()
+
+    def _comes_within(self, sock: socket.socket, seconds: float) -> Steps[bool]:
+        """Wait for so long at most until there is something to read; whether there is."""
+        deadline, limit = self._deadline, time.monotonic() + seconds
+        if deadline is not None and deadline <= limit:
+            yield Wait(sock, read=True, write=False)
+            return True
+        self._deadline = limit
+        try:
+            yield Wait(sock, read=True, write=False)
+        except DeadlinePassed:
+            return False
+        finally:
+            self._deadline = deadline
+        return True
+
+    def _sleep_time(self, seconds: float) -> tuple[float, bool]:
+        """How long a pause can be, and whether that is all of it."""
+        remaining = self._remaining()
+        return (seconds, True) if remaining is None or seconds <= remaining else (remaining, False)
 
     def _count(self) -> None:
         """Take note that what was sent is to be waited for."""

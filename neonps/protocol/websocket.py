@@ -67,6 +67,10 @@ class WebSocketTunnel:
             raise self.closed
         return masked_frame(data) if len(data) <= MAX_SMALL else bytes(self._ws.send(BytesMessage(data)))
 
+    def ping(self) -> bytes:
+        """A ping (RFC 6455 5.5.2), which the other side has to answer."""
+        return bytes(self._ws.send(Ping()))
+
     def close(self) -> bytes:
         """The close frame to send before the connection is closed; b"" when it makes no sense any more."""
         if not self.is_open or self.closed:

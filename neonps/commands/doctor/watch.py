@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...flows.failures import describe
-from ...flows.requests import TLS, DeadlinePassed, KeepAlive, Send
+from ...flows.requests import TLS, DeadlinePassed, KeepAlive, Receive, Send
 from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
@@ -177,10 +177,10 @@ class WatchedRunner(BlockingRunner):
         with self._noting_cause():
             yield from super().send(request)
 
-    def receive(self) -> Steps[bytes]:
+    def receive(self, request: Receive) -> Steps[bytes | None]:
         with self._noting_cause():
-            data = yield from super().receive()
-        self.heard += data[: _HEARD - len(self.heard)]
+            data = yield from super().receive(request)
+        self.heard += (data or b"")[: _HEARD - len(self.heard)]
         return data
 
 
