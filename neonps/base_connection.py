@@ -20,6 +20,7 @@ from .pq import Format, PipelineStatus, TransactionStatus
 from .protocol.backend import NotificationResponse
 from .protocol.result import Result
 from .query import PostgresQuery
+from .record import not_pickled
 from .rows import BaseRowFactory, Row
 from .two_phase import TwoPhaseCommit
 
@@ -110,6 +111,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"
+
+    __reduce_ex__ = not_pickled
 
     def _where(self) -> str:
         """State and address, for the repr of the connection and of what belongs to it."""

@@ -62,6 +62,9 @@ class Statement(NamedTuple):
     params: Params | None = None
     query_class: type[PostgresQuery] = PostgresQuery
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.query!r}>"
+
 
 class Statements:
     """What a function that is passed to `transaction()` gets: it writes statements as the query function does."""

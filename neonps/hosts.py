@@ -11,7 +11,7 @@ from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
 from .pattern import pattern
-from .record import Record, shown
+from .record import Record, not_pickled, shown
 
 DEFAULT_PORT = 5432
 DEFAULT_HOST = "localhost"
@@ -61,6 +61,8 @@ class Host(Record):
 
     def __repr__(self) -> str:
         return shown(self, "password")
+
+    __reduce_ex__ = not_pickled
 
 
 def is_socket(host: str) -> bool:

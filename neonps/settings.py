@@ -26,7 +26,7 @@ from .hosts import (
 )
 from .options import InvalidOption, Options, from_environment
 from .percent import encode
-from .record import Record, shown
+from .record import Record, not_pickled, shown
 from .routes import Route, find_route
 from .servicefile import read_service
 
@@ -106,6 +106,8 @@ class Settings(Record):
 
     def __repr__(self) -> str:
         return shown(self, "password", "auth_token", "given")
+
+    __reduce_ex__ = not_pickled
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""

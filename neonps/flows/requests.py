@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar, Union
 
-from ..record import Record, shown
+from ..record import Record, not_pickled, shown
 
 T = TypeVar("T")
 
@@ -61,6 +61,8 @@ class TLS(Record):
 
     def __repr__(self) -> str:
         return shown(self, "key_password")
+
+    __reduce_ex__ = not_pickled
 
 
 class KeepAlive(Record):
@@ -120,6 +122,9 @@ class Send(Record):
 
     data: bytes
     asks: bool = True
+
+    def __repr__(self) -> str:
+        return shown(self, "data")
 
 
 class Receive(Record):
