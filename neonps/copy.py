@@ -56,7 +56,9 @@ class BaseCopy:
             session = transport.session("COPY")
             from .flows.copy import CopyStream
 
-            self._stream = CopyStream(session, statement)
+            query = cursor._query
+            written = query is not None and query.query == statement and query.has_values
+            self._stream = CopyStream(session, statement, None if written else statement)
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         shield = shield_for(cursor._connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-__all__ = ["Record", "not_pickled", "shown"]
+__all__ = ["Record", "refuse_pickling", "shown"]
 
 _new = tuple.__new__
 
@@ -93,6 +93,6 @@ def shown(record: Record, *hidden: str) -> str:
     return f"{type(record).__qualname__}({', '.join(pairs)})"
 
 
-def not_pickled(record: object, protocol: object) -> NoReturn:
-    """The `__reduce_ex__()` of what holds a password: it should not get into a file, or to another process."""
-    raise TypeError(f"cannot pickle {type(record).__qualname__}: there can be a password in it")
+def refuse_pickling(holder: object) -> NoReturn:
+    """For the `__reduce_ex__()` of what holds a password: it should not get into a file, or to another process."""
+    raise TypeError(f"cannot pickle {type(holder).__qualname__}: there can be a password in it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from . import errors as e
 from .conninfo import timeout_from_conninfo
@@ -26,7 +26,7 @@ from .hosts import (
 )
 from .options import InvalidOption, Options, from_environment
 from .percent import encode
-from .record import Record, not_pickled, shown
+from .record import Record, refuse_pickling, shown
 from .routes import Route, find_route
 from .servicefile import read_service
 
@@ -107,7 +107,8 @@ class Settings(Record):
     def __repr__(self) -> str:
         return shown(self, "password", "auth_token", "given")
 
-    __reduce_ex__ = not_pickled
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""
@@ -309,8 +310,19 @@ def _parse_require_auth(text: str) -> frozenset[str]:
 
 def _token(options: Options) -> str | Callable[[], str] | None:
     token = options.value("auth_token")
-    if isinstance(token, str) and not (token.isascii() and token.isprintable() and " " not in token):
-        raise e.ProgrammingError("auth_token: the value has characters that a bearer token cannot have")
+    return token if token is None or callable(token) else checked_token(token)
+
+
+def checked_token(token: object) -> str:
+    """Return a bearer token if it can be one.
+
+    Raises:
+        ProgrammingError: it cannot. The message does not show it.
+    """
+    if not isinstance(token, str):
+        raise e.ProgrammingError(f"auth_token: the function should return a str, not {type(token).__name__}")
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise e.ProgrammingError("auth_token: the value is empty, or has characters that a bearer token cannot have")
     return token
 
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from .errors import Error
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -22,7 +24,8 @@ def drop_locals(error: BaseException) -> None:
     """Drop the local variables of the calls that an exception has ended, and those of its causes.
 
     Calls of other packages, such as a dumper of the program's own, keep theirs. So do calls that have not ended, as
-    that of whoever calls this.
+    that of whoever calls this. What an exception of ours was raised in place of (`from None`) is dropped as a whole:
+    that of a library can quote all that it was given.
     """
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
@@ -31,6 +34,8 @@ def drop_locals(error: BaseException) -> None:
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
+        if isinstance(current, Error) and current.__suppress_context__:
+            current.__context__ = None
         traceback = current.__traceback__
         while traceback is not None:
             frame = traceback.tb_frame

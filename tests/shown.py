@@ -1,4 +1,4 @@
-"""What is shown of an exception by those who show all: its chain, its traceback with local variables, what is logged."""
+"""What is shown by those who show all: of an exception its chain and the local variables, and what is logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import rich.console
 import rich.traceback
@@ -18,6 +17,15 @@ import rich.traceback
 import neonps
 
 PACKAGE = Path(neonps.__file__).parent
+
+#: What is in the parameters, and nowhere else.
+VALUE = "val-5e1f-ü-7c2b"
+#: A password that is wrong, and a token.
+SECRET = "pw-91d3'ö\\&%-a07e"
+TOKEN = "tok-4b8c-e65d"
+
+#: Whatever the class of an exception is, it must not show them.
+ANYTHING = (Exception,)
 
 #: How deep to look into what local variables hold; tools that report errors stop earlier.
 _DEPTH = 6
@@ -74,7 +82,7 @@ def shown(error: BaseException) -> str:
         parts += looked_into(vars(each))
         if isinstance(each, neonps.Error):
             parts += looked_into(vars(each.diag))
-            with suppress(TypeError):  # of the arguments of classes of others
+            with suppress(TypeError, pickle.PicklingError):  # those of others
                 parts.append(repr(pickle.dumps(each)))
         summary = traceback.TracebackException.from_exception(each, capture_locals=True)
         parts += [repr(place.locals) for place in summary.stack if is_ours(place.filename)]

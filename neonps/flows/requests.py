@@ -7,9 +7,9 @@ the flow; when the request fails, it throws the `OSError`, or `DeadlinePassed`, 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar, Union
+from typing import Any, NoReturn, TypeVar, Union
 
-from ..record import Record, not_pickled, shown
+from ..record import Record, refuse_pickling, shown
 
 T = TypeVar("T")
 
@@ -62,7 +62,8 @@ class TLS(Record):
     def __repr__(self) -> str:
         return shown(self, "key_password")
 
-    __reduce_ex__ = not_pickled
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
 
 class KeepAlive(Record):
