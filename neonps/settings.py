@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from . import errors as e
 from .conninfo import timeout_from_conninfo
 from .encodings import encoding_of_locale
-from .endpoint import Endpoint
+from .endpoint import Endpoint, is_loopback
 from .flows.requests import TLS, KeepAlive
 from .hosts import (
     SSL_MODES,
@@ -213,7 +213,7 @@ def resolve(
     first = hosts[0]
     if "auth_token" in options and route.transport != "http":
         raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
-    require_auth, pipeline_connect = _authentication(options, route)
+    require_auth, pipeline_connect = _authentication(options, route, readable=_is_readable(hosts, route))
     return Settings(
         transport=route.transport,
         provider=route.provider and route.provider.name,
@@ -264,13 +264,25 @@ def _check_endpoint_suffices(hosts: tuple[Host, ...], route: Route) -> None:
 # Logging in
 
 
-def _authentication(options: Options, route: Route) -> tuple[frozenset[str], str]:
+def _is_readable(hosts: tuple[Host, ...], route: Route) -> bool:
+    """Whether others could read along: a connection leads to another machine, and has no TLS."""
+    if route.endpoint is not None:
+        return not (route.endpoint.secure or is_loopback(route.endpoint.host))
+    return any(
+        host.tls is None and not is_loopback(host.hostaddr or host.host) and (host.hostaddr or not is_socket(host.host))
+        for host in hosts
+    )
+
+
+def _authentication(options: Options, route: Route, *, readable: bool) -> tuple[frozenset[str], str]:
     """The values of `require_auth` and `pipeline_connect`."""
     text = options.text("require_auth")
     if text is not None:
         allowed = _parse_require_auth(text)
     else:
         allowed = DEFAULT_AUTH if route.provider is None else route.provider.require_auth
+    if readable and (text is None or "!" in text):
+        allowed -= {"password"}  # where everybody can read it, it is sent only to those who were named
     early = (options.text("pipeline_connect") or "").lower()
     if early and early not in _PIPELINE_METHODS:
         raise e.ProgrammingError('invalid pipeline_connect value: it should be "scram", "password" or "off"')
