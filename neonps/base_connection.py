@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Union, cast
 
 from . import errors as e
 from .abc import AdaptContext, Params, Query
@@ -21,6 +21,7 @@ from .pq import Format, PipelineStatus, TransactionStatus
 from .protocol.backend import NotificationResponse
 from .protocol.result import Result
 from .query import PostgresQuery
+from .record import refuse_pickling
 from .rows import BaseRowFactory, Row
 from .two_phase import TwoPhaseCommit
 
@@ -111,6 +112,9 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
     def _where(self) -> str:
         """State and address, for the repr of the connection and of what belongs to it."""

@@ -19,7 +19,7 @@ from .postgres import adapters
 from .protocol.result import Result
 from .query import PostgresQuery, RawQuery
 from .rows import BaseRowFactory, dict_row
-from .settings import Settings, resolve
+from .settings import Settings, checked_token, resolve
 from .sql import Composable
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class Statement(NamedTuple):
     query: Query
     params: Params | None = None
     query_class: type[PostgresQuery] = PostgresQuery
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.query!r}>"
 
 
 class Statements:
@@ -253,6 +256,8 @@ _PER_CALL = frozenset({"password", "auth_token"})
 
 
 def _checked(keyword: str, value: Any) -> str:
+    if keyword == "auth_token":
+        return checked_token(value)
     if not isinstance(value, str):
         raise e.ProgrammingError(f"{keyword}: the function should return a str, not {type(value).__name__}")
     return value

@@ -10,6 +10,7 @@ from .cursor import Cursor
 from .cursor_async import AsyncCursor
 from .pq import Format
 from .rows import Row
+from .tracebacks import without_locals
 from .transformer import Transformer
 
 
@@ -28,6 +29,7 @@ class ClientCursorMixin(BaseCursor[Row]):
             raise e.NotSupportedError("client-side cursors don't support binary results")
         return False
 
+    @without_locals
     def mogrify(self, query: Query, params: Params | None = None) -> str:
         """The statement with its parameters written into it.
 

@@ -69,3 +69,4 @@ class PostgresClientQuery(PostgresQuery):
             parts += (literal, text)
         self._clear(encode_query(b"".join(parts), self._codec))
         self.params = tuple(literals)
+        self.has_values = self.has_values or bool(literals)

@@ -20,6 +20,7 @@ from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
 from .rows import BaseRowFactory, Row, tuple_row
 from .settings import resolve
+from .tracebacks import drop_locals
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -95,13 +96,24 @@ class Connection(BaseConnection[Row]):
             OperationalError: the server could not be reached, or refused the login.
             ProgrammingError: the connection string is not valid, or has an unknown keyword.
         """
-        settings = resolve(conninfo, kwargs)
+        try:
+            settings = resolve(conninfo, kwargs)
+        except BaseException as error:
+            drop_locals(error)
+            raise
+        finally:
+            del conninfo, kwargs  # there can be a password in them, which a traceback would show
         runner = BlockingRunner()
         try:
             transport = runner.run(open_transport(settings))
-        except e.Error as error:
+        except BaseException as error:
+            drop_locals(error)
+            if not isinstance(error, e.Error):
+                raise
             error.pgconn = failed_pgconn(settings, error)
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
+        finally:
+            del settings
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
         return connection
@@ -115,7 +127,10 @@ class Connection(BaseConnection[Row]):
         guarded: Flow[T] = self._transport.guard(flow, within)
         try:
             result = self._runner.run(guarded)
-        except e.Error as error:
+        except BaseException as error:
+            drop_locals(error)
+            if not isinstance(error, e.Error):
+                raise
             self._note(error)
             raise error.with_traceback(None) from None
         self._transport.error_message = ""
@@ -215,7 +230,12 @@ class Connection(BaseConnection[Row]):
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
     ) -> Cursor[Row]:
         """Run a statement on a new cursor, and return that. See `Cursor.execute()`."""
-        return self.cursor(binary=binary).execute(query, params, prepare=prepare)
+        cursor = self.cursor(binary=binary)
+        try:
+            return cursor.execute(query, params, prepare=prepare)
+        except BaseException:
+            del query, params
+            raise
 
     def pipeline(self) -> Pipeline:
         """A block in which statements do not wait for the results of those before, for fewer round trips.
@@ -291,7 +311,9 @@ class Connection(BaseConnection[Row]):
             Error: the first error that the server has answered; nothing has taken effect.
             ProgrammingError: characteristics were given and a transaction is open already.
         """
-        results = self._run(self._batch_flow(statements, isolation_level, read_only, deferrable))
+        flow = self._batch_flow(statements, isolation_level, read_only, deferrable)
+        del statements
+        results = self._run(flow)
         return [self._cursor_with(result) for result in results]
 
     # Transactions

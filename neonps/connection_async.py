@@ -22,6 +22,7 @@ from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
 from .rows import BaseRowFactory, Row, tuple_row
 from .settings import resolve
+from .tracebacks import drop_locals
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -73,13 +74,24 @@ class AsyncConnection(BaseConnection[Row]):
         **kwargs: Any,
     ) -> Self:
         """As `neonps.connect()`."""
-        settings = resolve(conninfo, kwargs)
+        try:
+            settings = resolve(conninfo, kwargs)
+        except BaseException as error:
+            drop_locals(error)
+            raise
+        finally:
+            del conninfo, kwargs  # there can be a password in them, which a traceback would show
         runner = AsyncRunner()
         try:
             transport = await runner.run(open_transport(settings))
-        except e.Error as error:
+        except BaseException as error:
+            drop_locals(error)
+            if not isinstance(error, e.Error):
+                raise
             error.pgconn = failed_pgconn(settings, error)
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
+        finally:
+            del settings
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
         connection._configure(autocommit, prepare_threshold, cursor_factory, context)
         return connection
@@ -100,7 +112,10 @@ class AsyncConnection(BaseConnection[Row]):
         guarded: Flow[T] = self._transport.guard(flow, within)
         try:
             result = await self._runner.run(guarded)
-        except e.Error as error:
+        except BaseException as error:
+            drop_locals(error)
+            if not isinstance(error, e.Error):
+                raise
             self._note(error)
             raise error.with_traceback(None) from None
         self._transport.error_message = ""
@@ -189,7 +204,12 @@ class AsyncConnection(BaseConnection[Row]):
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
     ) -> AsyncCursor[Row]:
         """As `Connection.execute()`."""
-        return await self.cursor(binary=binary).execute(query, params, prepare=prepare)
+        cursor = self.cursor(binary=binary)
+        try:
+            return await cursor.execute(query, params, prepare=prepare)
+        except BaseException:
+            del query, params
+            raise
 
     def pipeline(self) -> AsyncPipeline:
         """As `Connection.pipeline()`, for `async with`."""
@@ -228,7 +248,9 @@ class AsyncConnection(BaseConnection[Row]):
         deferrable: bool | None = None,
     ) -> list[AsyncCursor[Row]]:
         """As `Connection.batch()`."""
-        results = await self._run(self._batch_flow(statements, isolation_level, read_only, deferrable))
+        flow = self._batch_flow(statements, isolation_level, read_only, deferrable)
+        del statements
+        results = await self._run(flow)
         return [self._cursor_with(result) for result in results]
 
     # Transactions

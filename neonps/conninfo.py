@@ -14,6 +14,7 @@ from typing import Any
 from . import errors as e
 from .pattern import pattern
 from .percent import decode
+from .tracebacks import without_locals
 
 __all__ = ["conninfo_to_dict", "make_conninfo", "timeout_from_conninfo"]
 
@@ -121,6 +122,7 @@ _url = pattern(
 )
 
 
+@without_locals
 def conninfo_to_dict(conninfo: str = "", **kwargs: Any) -> dict[str, Any]:
     """Take a connection string apart.
 
@@ -139,6 +141,7 @@ def conninfo_to_dict(conninfo: str = "", **kwargs: Any) -> dict[str, Any]:
     return params
 
 
+@without_locals
 def make_conninfo(conninfo: str = "", **kwargs: Any) -> str:
     """Put other values into a connection string.
 

@@ -16,6 +16,7 @@ from .escaping import shield_for
 from .flows.requests import Flow
 from .formats import PyFormat
 from .pq import Format, PipelineStatus
+from .tracebacks import drop_locals
 from .transformer import Transformer
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class BaseCopy:
             session = transport.session("COPY")
             from .flows.copy import CopyStream
 
-            self._stream = CopyStream(session, statement)
+            query = cursor._query
+            written = query is not None and query.query == statement and query.has_values
+            self._stream = CopyStream(session, statement, None if written else statement)
         self._binary_given = bool(binary)
         self._transformer = Transformer(cursor)
         shield = shield_for(cursor._connection)
@@ -307,7 +310,9 @@ class LibpqWriter(Writer):
         stream = self.cursor._copy_stream
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
-        self.cursor._connection._run_locked(stream.write(data))
+        flow = stream.write(data)
+        del data  # a traceback does not show it: see `neonps.tracebacks`
+        self.cursor._connection._run_locked(flow)
 
 
 class FileWriter(Writer):
@@ -345,7 +350,9 @@ class AsyncLibpqWriter(AsyncWriter):
         stream = self.cursor._copy_stream
         if stream is None:
             raise e.ProgrammingError("no COPY is in progress on this cursor")
-        await self.cursor._connection._run_locked(stream.write(data))
+        flow = stream.write(data)
+        del data  # a traceback does not show it: see `neonps.tracebacks`
+        await self.cursor._connection._run_locked(flow)
 
 
 class Copy(BaseCopy):
@@ -416,6 +423,8 @@ class Copy(BaseCopy):
                 self.writer.finish(exc)
             connection._run_locked(self._finish_flow(exc))
         except BaseException as error:
+            data = b""
+            drop_locals(error)
             if not connection.closed:
                 connection._run_locked(self._finish_flow(error))
             raise
@@ -428,8 +437,14 @@ class Copy(BaseCopy):
         Raises:
             TypeError: it is a str and the format is binary, or the COPY sends data itself.
         """
-        if data := self._collect(self._raw_data(buffer)):
-            self.writer.write(data)
+        try:
+            if data := self._collect(self._raw_data(buffer)):
+                self.writer.write(data)
+        except BaseException as error:
+            del buffer
+            data = b""
+            drop_locals(error)
+            raise
 
     def write_row(self, row: Iterable[Any]) -> None:
         """Send a row, given as Python objects. In binary format they must have the types of the columns exactly.
@@ -438,8 +453,14 @@ class Copy(BaseCopy):
             ProgrammingError: an object cannot be adapted.
             DataError: a value cannot be what its type can hold.
         """
-        if data := self._collect_row(row):
-            self.writer.write(data)
+        try:
+            if data := self._collect_row(row):
+                self.writer.write(data)
+        except BaseException as error:
+            del row
+            data = b""
+            drop_locals(error)
+            raise
 
     def read(self) -> bytes:
         """The next piece of the data, a row at a time as the server sends it; b"" after the last."""
@@ -511,6 +532,8 @@ class AsyncCopy(BaseCopy):
                 await self.writer.finish(exc)
             await connection._run_locked(self._finish_flow(exc))
         except BaseException as error:
+            data = b""
+            drop_locals(error)
             if not connection.closed:
                 await connection._run_locked(self._finish_flow(error))
             raise
@@ -519,13 +542,25 @@ class AsyncCopy(BaseCopy):
 
     async def write(self, buffer: Buffer | str) -> None:
         """As `Copy.write()`."""
-        if data := self._collect(self._raw_data(buffer)):
-            await self.writer.write(data)
+        try:
+            if data := self._collect(self._raw_data(buffer)):
+                await self.writer.write(data)
+        except BaseException as error:
+            del buffer
+            data = b""
+            drop_locals(error)
+            raise
 
     async def write_row(self, row: Iterable[Any]) -> None:
         """As `Copy.write_row()`."""
-        if data := self._collect_row(row):
-            await self.writer.write(data)
+        try:
+            if data := self._collect_row(row):
+                await self.writer.write(data)
+        except BaseException as error:
+            del row
+            data = b""
+            drop_locals(error)
+            raise
 
     async def read(self) -> bytes:
         """As `Copy.read()`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
+from .tracebacks import without_locals
 
 if TYPE_CHECKING:
     import pandas
@@ -82,7 +83,9 @@ class Cursor(BaseCursor[Row]):
             OperationalError: the connection is lost, or the timeout has passed.
             NotSupportedError: over HTTP, the statement needs a session.
         """
-        self._connection._run(self._execute_flow(query, params, prepare, binary))
+        flow = self._execute_flow(query, params, prepare, binary)
+        del query, params  # a traceback does not show them: see `neonps.tracebacks`
+        self._connection._run(flow)
         return self
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
@@ -97,7 +100,9 @@ class Cursor(BaseCursor[Row]):
         Raises:
             Error: as `execute`.
         """
-        self._connection._run(self._executemany_flow(query, params_seq, returning))
+        flow = self._executemany_flow(query, params_seq, returning)
+        del query, params_seq
+        self._connection._run(flow)
 
     def stream(
         self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
@@ -116,8 +121,10 @@ class Cursor(BaseCursor[Row]):
             Error: as `execute`.
         """
         connection = self._connection
+        flow = self._stream_start_flow(query, params, binary, size)
+        del query, params
         with connection.lock:
-            stream = connection._run_locked(self._stream_start_flow(query, params, binary, size))
+            stream = connection._run_locked(flow)
             if stream is not None:
                 try:
                     while (rows := connection._run_locked(self._stream_next_flow(stream))) is not None:
@@ -128,6 +135,7 @@ class Cursor(BaseCursor[Row]):
                 return
         yield from self
 
+    @without_locals
     def copy(self, statement: Query, params: Params | None = None, *, writer: Writer | None = None) -> Copy:
         """Begin a COPY ... FROM STDIN or COPY ... TO STDOUT, to be used as `with cursor.copy(…) as copy:`.
 

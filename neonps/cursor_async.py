@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
+from .tracebacks import without_locals
 
 if TYPE_CHECKING:
     import pandas
@@ -64,20 +65,26 @@ class AsyncCursor(BaseCursor[Row]):
         binary: bool | None = None,
     ) -> _Self:
         """As `Cursor.execute()`."""
-        await self._connection._run(self._execute_flow(query, params, prepare, binary))
+        flow = self._execute_flow(query, params, prepare, binary)
+        del query, params  # a traceback does not show them: see `neonps.tracebacks`
+        await self._connection._run(flow)
         return self
 
     async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
         """As `Cursor.executemany()`."""
-        await self._connection._run(self._executemany_flow(query, params_seq, returning))
+        flow = self._executemany_flow(query, params_seq, returning)
+        del query, params_seq
+        await self._connection._run(flow)
 
     async def stream(
         self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
     ) -> AsyncIterator[Row]:
         """As `Cursor.stream()`."""
         connection = self._connection
+        flow = self._stream_start_flow(query, params, binary, size)
+        del query, params
         async with connection.lock:
-            stream = await connection._run_locked(self._stream_start_flow(query, params, binary, size))
+            stream = await connection._run_locked(flow)
             if stream is not None:
                 try:
                     while (rows := await connection._run_locked(self._stream_next_flow(stream))) is not None:
@@ -90,6 +97,7 @@ class AsyncCursor(BaseCursor[Row]):
         async for row in self:
             yield row
 
+    @without_locals
     def copy(self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None) -> AsyncCopy:
         """As `Cursor.copy()`, for `async with`."""
         from .copy import AsyncCopy

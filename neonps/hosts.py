@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import NoReturn
 
 from . import errors as e
 from .endpoint import check_host, is_loopback
@@ -11,7 +12,7 @@ from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
 from .pattern import pattern
-from .record import Record, shown
+from .record import Record, refuse_pickling, shown
 
 DEFAULT_PORT = 5432
 DEFAULT_HOST = "localhost"
@@ -61,6 +62,9 @@ class Host(Record):
 
     def __repr__(self) -> str:
         return shown(self, "password")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
 
 def is_socket(host: str) -> bool:

@@ -9,6 +9,7 @@ from . import errors as e
 from .escaping import quote_identifier, quote_literal
 from .flows.transport import Transport
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
+from .tracebacks import without_locals
 
 if TYPE_CHECKING:
     from .connection_info import ConnectionInfo
@@ -64,6 +65,7 @@ class PGconn:
         """Run statements as they are, and give the last result, errors included. Not on an `AsyncConnection`."""
         return self._run_plainly(command, None)
 
+    @without_locals
     def exec_params(self, command: bytes, param_values: Sequence[bytes | None]) -> Result:
         """As `exec_()`, for one statement with `$1`, `$2`, … and the values of these in text format."""
         return self._run_plainly(command, param_values)
@@ -79,6 +81,7 @@ class PGconn:
         result: Result = self._runner.run(session.guard(session.run_plainly(command, values), self._transport.timeout))
         return result
 
+    @without_locals
     def encrypt_password(self, passwd: bytes, user: bytes, algorithm: bytes | None = None) -> bytes:
         """A password as the server stores it, so that it need not travel in clear text.
 
@@ -97,6 +100,7 @@ class PGconn:
 
         return stored_password(passwd.decode()).encode()
 
+    @without_locals
     def change_password(self, user: bytes, passwd: bytes) -> None:
         """Change the password of a user without sending it in clear text.
 

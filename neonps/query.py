@@ -56,9 +56,11 @@ class PostgresQuery:
         bound: those of them that are sent beside the statement.
         types: their oids; 0 where the server is to find out.
         formats: their formats; None when there is no parameter list at all.
+        has_values: values were written into the statement, so that messages do not show it.
     """
 
     query: bytes
+    has_values: bool
     params: Sequence[Buffer | None] | None
     types: tuple[int, ...]
     formats: list[Format] | None
@@ -68,9 +70,15 @@ class PostgresQuery:
         self._text_only = text_only
         self._placeholders = _NO_PLACEHOLDERS
         self._has_own_params = False  # those of a template string
+        self.has_values = False
         self._casts: list[_Cast] = []
         self._packed: dict[tuple[DumperKey | None, ...], PackedParams | None] = {}
         self._clear(b"")
+
+    @property
+    def shown(self) -> bytes | None:
+        """The statement, for messages; None if there are values in it that were no part of its text."""
+        return None if self.has_values else self.query
 
     def convert(self, query: Query, params: Params | None = None) -> None:
         """Take a statement and its parameters.
@@ -87,6 +95,7 @@ class PostgresQuery:
             NotSupportedError: a statement of this kind cannot be a template string.
         """
         self._placeholders = _NO_PLACEHOLDERS
+        self.has_values = False
         self._has_own_params = isinstance(query, Template)
         if isinstance(query, Template):
             self._refuse_template(params)
@@ -245,6 +254,8 @@ class PostgresQuery:
         if isinstance(query, (str, bytes)):
             return query
         if hasattr(query, "as_bytes"):
+            has_values = getattr(query, "has_values", None)
+            self.has_values = has_values is None or has_values()
             return bytes(query.as_bytes(self._transformer))
         cls = type(query).__name__
         raise TypeError(f"the query should be a str, bytes or an object of neonps.sql, or a template string, got {cls}")
@@ -443,16 +454,19 @@ def encode_query(query: str | bytes, codec: str, errors: str = "strict") -> byte
         DataError, which is a UnicodeEncodeError as well: it has characters that the encoding does not have.
         ProgrammingError: it has a zero character, at which the server would take it to end.
     """
-    if isinstance(query, str):
-        try:
-            query = query.encode(codec, errors)
-        except UnicodeEncodeError as ex:
-            from .types.string import TextEncodeError
+    failure: Exception | None = None
+    data = b""
+    try:
+        data = query if isinstance(query, bytes) else query.encode(codec, errors)
+    except UnicodeEncodeError as ex:
+        from .types.string import TextEncodeError
 
-            raise TextEncodeError(*ex.args) from None
-    if b"\0" in query:
+        failure = TextEncodeError.of(ex)
+    if failure is not None:  # not raised in there: what was caught has the text
+        raise failure
+    if b"\0" in data:
         raise e.ProgrammingError("the query cannot contain NUL (0x00) characters")
-    return query
+    return data
 
 
 def _by_position(count: int, params: Params) -> Sequence[Any]:

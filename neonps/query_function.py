@@ -23,6 +23,7 @@ from .isolation import IsolationLevel, TransactionCharacteristics
 from .net.blocking import BlockingRunner
 from .query import RawQuery
 from .rows import BaseRowFactory, DictRow, tuple_row
+from .tracebacks import without_locals
 
 if TYPE_CHECKING:
     from .flows.http import HttpTransport
@@ -52,6 +53,7 @@ class QueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> Any: ...
+    @without_locals
     def __call__(
         self,
         query: Query,
@@ -93,6 +95,7 @@ class QueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> Any: ...
+    @without_locals
     def query(
         self,
         query: Query,
@@ -127,6 +130,7 @@ class QueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> list[Any]: ...
+    @without_locals
     def transaction(
         self,
         statements: TransactionItems,
@@ -205,6 +209,7 @@ def neon(conninfo: str = "", *, full_results: Literal[True], **kwargs: Any) -> Q
 def neon(
     conninfo: str = "", *, full_results: Literal[False] = False, **kwargs: Any
 ) -> QueryFunction[list[DictRow]]: ...
+@without_locals
 def neon(
     conninfo: str = "",
     *,

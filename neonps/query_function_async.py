@@ -24,6 +24,7 @@ from .isolation import IsolationLevel, TransactionCharacteristics
 from .net.aio import AsyncRunner
 from .query import RawQuery
 from .rows import BaseRowFactory, DictRow, tuple_row
+from .tracebacks import without_locals, without_locals_async
 
 if TYPE_CHECKING:
     from .flows.http import HttpTransport
@@ -57,6 +58,7 @@ class AsyncQueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> Any: ...
+    @without_locals_async
     async def __call__(
         self,
         query: Query,
@@ -82,6 +84,7 @@ class AsyncQueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> Any: ...
+    @without_locals_async
     async def query(
         self,
         query: Query,
@@ -117,6 +120,7 @@ class AsyncQueryFunction(BaseQueryFunction[R]):
         full_results: bool | None = None,
         timeout: float | None = None,
     ) -> list[Any]: ...
+    @without_locals_async
     async def transaction(
         self,
         statements: TransactionItems,
@@ -205,6 +209,7 @@ def async_neon(
 def async_neon(
     conninfo: str = "", *, full_results: Literal[False] = False, **kwargs: Any
 ) -> AsyncQueryFunction[list[DictRow]]: ...
+@without_locals
 def async_neon(
     conninfo: str = "",
     *,

@@ -7,9 +7,9 @@ messages, requests and settings that took a third of the time of `import neonps`
 from __future__ import annotations
 
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-__all__ = ["Record", "shown"]
+__all__ = ["Record", "refuse_pickling", "shown"]
 
 _new = tuple.__new__
 
@@ -91,3 +91,8 @@ def shown(record: Record, *hidden: str) -> str:
     """The `repr()` of a record, without the fields that are `hidden`."""
     pairs = [f"{name}={value!r}" for name, value in record._asdict().items() if name not in hidden]
     return f"{type(record).__qualname__}({', '.join(pairs)})"
+
+
+def refuse_pickling(holder: object) -> NoReturn:
+    """For the `__reduce_ex__()` of what holds a password: it should not get into a file, or to another process."""
+    raise TypeError(f"cannot pickle {type(holder).__qualname__}: there can be a password in it")

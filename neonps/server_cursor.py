@@ -282,17 +282,21 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
             NotSupportedError: over HTTP.
         """
         _refuse_keywords(kwargs)
-        self._connection._run(self._declare_flow(query, params, binary))
+        flow = self._declare_flow(query, params, binary)
+        del query, params
+        self._connection._run(flow)
         return self
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = True) -> None:
         """Not supported."""
+        del query, params_seq
         self._refuse("executemany")
 
     def stream(
         self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
     ) -> Iterator[Row]:
         """Not supported: iterate over the cursor instead."""
+        del query, params
         self._refuse("stream")
 
     def fetchone(self) -> Row | None:
@@ -373,17 +377,21 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
     ) -> _AsyncSelf:
         """As `ServerCursor.execute()`."""
         _refuse_keywords(kwargs)
-        await self._connection._run(self._declare_flow(query, params, binary))
+        flow = self._declare_flow(query, params, binary)
+        del query, params
+        await self._connection._run(flow)
         return self
 
     async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = True) -> None:
         """Not supported."""
+        del query, params_seq
         self._refuse("executemany")
 
     def stream(
         self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int = 1
     ) -> AsyncIterator[Row]:
         """Not supported: iterate over the cursor instead."""
+        del query, params
         self._refuse("stream")
 
     async def fetchone(self) -> Row | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from . import errors as e
 from .conninfo import timeout_from_conninfo
 from .encodings import encoding_of_locale
-from .endpoint import Endpoint
+from .endpoint import Endpoint, is_loopback
 from .flows.requests import TLS, KeepAlive, Pings
 from .hosts import (
     SSL_MODES,
@@ -26,7 +26,7 @@ from .hosts import (
 )
 from .options import InvalidOption, Options, from_environment
 from .percent import encode
-from .record import Record, shown
+from .record import Record, refuse_pickling, shown
 from .routes import Route, find_route
 from .servicefile import read_service
 
@@ -112,6 +112,9 @@ class Settings(Record):
 
     def __repr__(self) -> str:
         return shown(self, "password", "auth_token", "given")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
     def at(self, host: Host) -> Settings:
         """The same for one of `hosts`."""
@@ -216,7 +219,7 @@ def resolve(
     first = hosts[0]
     if "auth_token" in options and route.transport != "http":
         raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
-    require_auth, pipeline_connect = _authentication(options, route)
+    require_auth, pipeline_connect = _authentication(options, route, readable=_is_readable(hosts, route))
     return Settings(
         transport=route.transport,
         provider=route.provider and route.provider.name,
@@ -268,13 +271,25 @@ def _check_endpoint_suffices(hosts: tuple[Host, ...], route: Route) -> None:
 # Logging in
 
 
-def _authentication(options: Options, route: Route) -> tuple[frozenset[str], str]:
+def _is_readable(hosts: tuple[Host, ...], route: Route) -> bool:
+    """Whether others could read along: a connection leads to another machine, and has no TLS."""
+    if route.endpoint is not None:
+        return not (route.endpoint.secure or is_loopback(route.endpoint.host))
+    return any(
+        host.tls is None and not is_loopback(host.hostaddr or host.host) and (host.hostaddr or not is_socket(host.host))
+        for host in hosts
+    )
+
+
+def _authentication(options: Options, route: Route, *, readable: bool) -> tuple[frozenset[str], str]:
     """The values of `require_auth` and `pipeline_connect`."""
     text = options.text("require_auth")
     if text is not None:
         allowed = _parse_require_auth(text)
     else:
         allowed = DEFAULT_AUTH if route.provider is None else route.provider.require_auth
+    if readable and (text is None or "!" in text):
+        allowed -= {"password"}  # where everybody can read it, it is sent only to those who were named
     early = (options.text("pipeline_connect") or "").lower()
     if early and early not in _PIPELINE_METHODS:
         raise e.ProgrammingError('invalid pipeline_connect value: it should be "scram", "password" or "off"')
@@ -314,8 +329,19 @@ def _parse_require_auth(text: str) -> frozenset[str]:
 
 def _token(options: Options) -> str | Callable[[], str] | None:
     token = options.value("auth_token")
-    if isinstance(token, str) and not (token.isascii() and token.isprintable() and " " not in token):
-        raise e.ProgrammingError("auth_token: the value has characters that a bearer token cannot have")
+    return token if token is None or callable(token) else checked_token(token)
+
+
+def checked_token(token: object) -> str:
+    """Return a bearer token if it can be one.
+
+    Raises:
+        ProgrammingError: it cannot. The message does not show it.
+    """
+    if not isinstance(token, str):
+        raise e.ProgrammingError(f"auth_token: the function should return a str, not {type(token).__name__}")
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise e.ProgrammingError("auth_token: the value is empty, or has characters that a bearer token cannot have")
     return token
 
 

@@ -42,6 +42,10 @@ class Composable(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._obj!r})"
 
+    def has_values(self) -> bool:
+        """Whether there is a `Literal` in it. Messages do not show statements that have one."""
+        return False
+
     @abstractmethod
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         """Return it as SQL, in the encoding of the client.
@@ -84,6 +88,9 @@ class Composed(Composable):
 
     def __init__(self, seq: Iterable[Any]) -> None:
         super().__init__([_composable(obj) for obj in seq])
+
+    def has_values(self) -> bool:
+        return any(piece.has_values() for piece in self._obj)
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         return b"".join([obj.as_bytes(context) for obj in self._obj])
@@ -239,6 +246,9 @@ class Literal(Composable):
         obj: the value, of any class that has a dumper.
     """
 
+    def has_values(self) -> bool:
+        return True
+
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         return Transformer.from_context(context).as_literal(self._obj)
 
@@ -339,4 +349,5 @@ def _encode(text: str, context: AdaptContext | None) -> bytes:
         # Not at the top: `import neonps` brings this module, and few programs need that one's dumpers right away.
         from .types.string import TextEncodeError
 
-        raise TextEncodeError(*ex.args) from None
+        failure = TextEncodeError.of(ex)
+    raise failure  # not in there: what was caught has the text

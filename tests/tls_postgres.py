@@ -39,7 +39,9 @@ class TLSPostgres:
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), closing(client):
-            if client.recv(1, socket.MSG_PEEK) != b"\x16":  # the beginning of a TLS handshake
+            if not (first := client.recv(1, socket.MSG_PEEK)):
+                return
+            if first != b"\x16":  # the beginning of a TLS handshake
                 assert client.recv(8, socket.MSG_WAITALL) == SSLRequest().encode()
                 if self._tls is None:
                     client.sendall(b"N")

@@ -32,7 +32,7 @@ def executemany(
     """
     own = session.undo = session.autocommit and session.transaction_status is TransactionStatus.IDLE
     opening = session.opening()
-    collector = Collector(query.query, keep=returning, codec=session.machine.codec)
+    collector = Collector(query.shown, keep=returning, codec=session.machine.codec)
     session.stake = STATEMENT_AT_STAKE[own]
     executions = Executions(query, session.prepared, collector, prepare=prepare, describe=returning, binary=binary)
     try:

@@ -36,10 +36,10 @@ class CopyStream:
         ended: `finish` was called.
     """
 
-    def __init__(self, session: Session, query: bytes) -> None:
+    def __init__(self, session: Session, query: bytes, shown: bytes | None) -> None:
         self._session = session
         self._query = query
-        self._collector = Collector(query, codec=session.machine.codec)
+        self._collector = Collector(shown, codec=session.machine.codec)
         self._formats: Sequence[int] = ()
         self.reading = False
         self.binary = False

@@ -117,7 +117,7 @@ class Executions:
             return
         refuse_copy(query)
         self._parsed = query.query, query.types
-        self._collector.query = query.query
+        self._collector.query = query.shown
         self._name, known = self._prepared.choose(query, self._prepare)
         self.names.add(self._name)
         if not known:

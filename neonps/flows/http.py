@@ -21,7 +21,7 @@ from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
 from ..record import Record
-from ..settings import Settings
+from ..settings import Settings, checked_token
 from ..tokens import first_words
 from ..typeinfo import TypesRegistry
 from .failures import describe
@@ -139,7 +139,7 @@ class HttpTransport(Transport):
             Error: what the server has answered, or OperationalError if it was not reached.
         """
         settings = self.settings
-        token = settings.auth_token() if callable(settings.auth_token) else settings.auth_token
+        token = checked_token(settings.auth_token()) if callable(settings.auth_token) else settings.auth_token
         headers = request_headers(settings.http_connection_string(), token, characteristics)
         body = request_body(statements)
         self._harmless = characteristics is not None and characteristics.read_only is True
@@ -158,7 +158,8 @@ class HttpTransport(Transport):
         if response.status != 200:
             if query is None:
                 raise self._explained(error_from_response(response), token)
-            failure = error_from_response(response, query.query.decode(), query.untyped_position)
+            text = None if query.shown is None else query.shown.decode()
+            failure = error_from_response(response, text, query.untyped_position)
             raise self._explained(failure, token)
         try:
             return parse_answer(response, None if isinstance(statements, Statement) else len(statements))

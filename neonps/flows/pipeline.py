@@ -82,7 +82,7 @@ class Pipeline:
 
         messages = extended(query, session.prepared.result_formats(query, name, binary), name, known)
         yield from self._add(
-            opening, messages, _Entry(Collector(query.query, codec=session.machine.codec), deliver, failed)
+            opening, messages, _Entry(Collector(query.shown, codec=session.machine.codec), deliver, failed)
         )
         session.prepared.trim()
 

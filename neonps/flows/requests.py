@@ -7,9 +7,9 @@ the flow; when the request fails, it throws the `OSError`, or `DeadlinePassed`, 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar, Union
+from typing import Any, NoReturn, TypeVar, Union
 
-from ..record import Record, shown
+from ..record import Record, refuse_pickling, shown
 
 T = TypeVar("T")
 
@@ -61,6 +61,9 @@ class TLS(Record):
 
     def __repr__(self) -> str:
         return shown(self, "key_password")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
 
 class KeepAlive(Record):
@@ -132,6 +135,9 @@ class Send(Record):
 
     data: bytes
     asks: bool = True
+
+    def __repr__(self) -> str:
+        return shown(self, "data")
 
 
 class Receive(Record):

@@ -295,7 +295,7 @@ class Session(Transport):
             messages = (*extended(query, formats, name, known), f.Sync())
         else:
             messages = (f.Query(query.query),)  # takes several statements at once
-        collector = Collector(query.query, codec=self.machine.codec)
+        collector = Collector(query.shown, codec=self.machine.codec)
         try:
             yield from self._exchange(self.encode_opened(*messages), collector)
         except BaseException as error:
@@ -341,7 +341,7 @@ class Session(Transport):
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = self.opening()
         self.stake = STATEMENT_AT_STAKE[False]
-        collector = Collector(query.query, codec=self.machine.codec)
+        collector = Collector(query.shown, codec=self.machine.codec)
         messages = (*extended(query, TEXT), f.DescribePortal(name.encode()), f.Sync())
         yield from self._exchange(self.encode_opened(*messages), collector)
         result = collector.results[len(opening)]
@@ -354,7 +354,7 @@ class Session(Transport):
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = len(self.opening(begin=False))
         self.stake = STATEMENT_AT_STAKE[False]
-        collector = Collector(query.query, codec=self.machine.codec)
+        collector = Collector(query.shown, codec=self.machine.codec)
         yield from self._exchange(
             self.encode_opened(*extended(query, result_formats), f.Sync(), begin=False), collector
         )

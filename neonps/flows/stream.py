@@ -28,7 +28,7 @@ class RowStream:
         self._query = query
         self._binary = binary
         self._status = status
-        self._collector = Collector(query.query, codec=session.machine.codec)
+        self._collector = Collector(query.shown, codec=session.machine.codec)
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -28,9 +29,10 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
         TLSFailed: a certificate, key or list that `tls` names cannot be read.
     """
     try:
-        return _context(tls._replace(server_hostname=""))
-    except OSError as error:
-        raise TLSFailed(f"cannot set up TLS: {error.strerror or error} ({_files(tls)})") from None
+        return _context(tls._replace(server_hostname=""), _versions(tls))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TLSFailed(f"cannot set up TLS: {reason} ({', '.join(_files(tls)) or 'no files given'})") from None
 
 
 def retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:
@@ -73,13 +75,15 @@ def check_alpn(tls: TLS, chosen: str | None) -> None:
 
 
 @lru_cache(maxsize=16)
-def _context(tls: TLS) -> ssl.SSLContext:
-    # Reading the CAs takes longer than a handshake, so a context serves all connections with the same settings.
+def _context(tls: TLS, versions: tuple[tuple[int, int], ...]) -> ssl.SSLContext:
+    # Reading the CAs takes longer than a handshake, so a context serves all connections with the same settings, until
+    # one of the files is another: a certificate that was renewed, a list of what was revoked meanwhile.
     context = ssl.create_default_context(cafile=tls.rootcert)
     context.minimum_version = _version(tls.minimum_version)
     context.maximum_version = _version(tls.maximum_version)
     if tls.cert is not None:
-        context.load_cert_chain(tls.cert, tls.key, tls.key_password)
+        # Without a password OpenSSL would ask for one on the terminal, and wait.
+        context.load_cert_chain(tls.cert, tls.key, tls.key_password or "")
     if tls.crl is not None or tls.crldir is not None:
         context.load_verify_locations(tls.crl, tls.crldir)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
@@ -94,6 +98,11 @@ def _version(name: str) -> ssl.TLSVersion:
     return ssl.TLSVersion[name.replace(".", "_")]
 
 
-def _files(tls: TLS) -> str:
-    paths = (tls.rootcert, tls.cert, tls.key, tls.crl, tls.crldir)
-    return ", ".join(path for path in paths if path is not None) or "no files given"
+def _files(tls: TLS) -> list[str]:
+    return [path for path in (tls.rootcert, tls.cert, tls.key, tls.crl, tls.crldir) if path is not None]
+
+
+def _versions(tls: TLS) -> tuple[tuple[int, int], ...]:
+    """What changes when one of the files does."""
+    states = [os.stat(path) for path in _files(tls)]
+    return tuple((state.st_mtime_ns, state.st_size) for state in states)

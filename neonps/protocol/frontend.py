@@ -7,7 +7,7 @@ from struct import Struct
 from typing import Union
 
 from ..abc import Buffer
-from ..record import Record
+from ..record import Record, shown
 
 _int16 = Struct("!h").pack
 _uint16 = Struct("!H").pack
@@ -86,6 +86,9 @@ class CancelRequest(Record):
     pid: int
     secret_key: bytes
 
+    def __repr__(self) -> str:
+        return shown(self, "secret_key")
+
     def encode(self) -> bytes:
         return _length_and_code(12 + len(self.secret_key), _CANCEL_REQUEST_CODE) + _uint32(self.pid) + self.secret_key
 
@@ -108,6 +111,9 @@ class SASLInitialResponse(Record):
     mechanism: str
     data: bytes | None
 
+    def __repr__(self) -> str:
+        return shown(self, "data")
+
     def encode(self) -> bytes:
         length = _int32(-1 if self.data is None else len(self.data))
         return _message(b"p", _string(self.mechanism.encode()), length, self.data or b"")
@@ -117,6 +123,9 @@ class SASLResponse(Record):
     """A later message of a SASL mechanism."""
 
     data: bytes
+
+    def __repr__(self) -> str:
+        return shown(self, "data")
 
     def encode(self) -> bytes:
         return _message(b"p", self.data)
@@ -184,6 +193,9 @@ class Bind(Record):
     values: Sequence[Buffer | None] = ()
     formats: Sequence[int] = ()
     result_formats: Sequence[int] = ()
+
+    def __repr__(self) -> str:
+        return shown(self, "values")
 
     def encode(self) -> bytes:
         values = self.values
@@ -296,6 +308,9 @@ class CopyData(Record):
 
     data: Buffer
 
+    def __repr__(self) -> str:
+        return shown(self, "data")
+
     def encode(self) -> bytes:
         return _message(b"d", self.data)
 
@@ -335,6 +350,9 @@ class Encoded(Record):
 
     kinds: tuple[type, ...]
     data: Sequence[bytes]
+
+    def __repr__(self) -> str:
+        return shown(self, "data")
 
     def encode(self) -> bytes:
         return b"".join(self.data)

@@ -14,7 +14,7 @@ from typing import Any
 from .. import errors as e
 from ..isolation import TransactionCharacteristics
 from ..pq import ExecStatus
-from ..record import Record
+from ..record import Record, shown
 from .http import Response
 from .result import FieldDescription, Result
 from .textresult import JsonResult, ListResult, MalformedAnswer, check_rows
@@ -29,6 +29,9 @@ class Statement(Record):
 
     query: str
     params: Sequence[str | None] = ()
+
+    def __repr__(self) -> str:
+        return shown(self, "params")
 
 
 def request_headers(

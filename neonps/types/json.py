@@ -80,7 +80,8 @@ class _JsonDumper(Dumper):
         try:
             return data.encode(self._codec)
         except UnicodeEncodeError as ex:
-            raise TextEncodeError(*ex.args) from None
+            failure = TextEncodeError.of(ex)
+        raise failure  # not in there: what was caught has the text
 
 
 class JsonDumper(_JsonDumper):

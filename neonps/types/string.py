@@ -29,6 +29,14 @@ class TextEncodeError(e.DataError, UnicodeEncodeError):
     It is a PEP 249 error and Python's own one too; programs that were written for psycopg expect the latter.
     """
 
+    @classmethod
+    def of(cls, error: UnicodeEncodeError) -> TextEncodeError:
+        """The same error without the str, which can be a parameter: only a character that is named is left of it."""
+        bad = error.object[error.start : error.end]
+        shown = bad if len(bad) == 1 else "?" * len(bad)
+        shown = "?" * error.start + shown + "?" * (len(error.object) - error.end)
+        return cls(error.encoding, shown, error.start, error.end, error.reason)
+
 
 class _StrDumper(Dumper):
     def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
@@ -39,7 +47,8 @@ class _StrDumper(Dumper):
         try:
             return obj.encode(self._codec)
         except UnicodeEncodeError as ex:
-            raise TextEncodeError(*ex.args) from None
+            failure = TextEncodeError.of(ex)
+        raise failure  # not in there: what was caught has the text
 
 
 class StrBinaryDumper(_StrDumper):
