@@ -277,7 +277,7 @@ class Session(Transport):
         if self.closed:
             flow.close()
             yield Close()  # another thread or task may have hung up only
-            raise e.OperationalError("the connection is lost" if self.broken else "the connection is closed")
+            raise self.refusal()
         if self.in_call:  # called by a handler, a dumper, or a generator of parameters
             flow.close()
             raise e.ProgrammingError("the connection cannot be used in the middle of another call")
@@ -317,7 +317,8 @@ class Session(Transport):
 
     def _interrupt(self) -> Flow[str]:
         """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
-        can_cancel = self.on_login is None and self.canceller is not None
+        # In a process that was forked in the middle of a call, what runs is the parent's.
+        can_cancel = self.on_login is None and self.canceller is not None and not self.inherited
         if not self._waiting or (self.busy and not can_cancel):
             try:
                 if self.busy and can_cancel:
