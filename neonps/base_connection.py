@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from .adapters_map import AdaptersMap
 from .events import WARNING, logger
 from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
+from .inherited import InheritedLock, watch
 from .isolation import IsolationLevel, TransactionCharacteristics
 from .notify import Notifications, Notify, NotifyHandler, call_each
 from .pgconn import PGconn
@@ -71,6 +73,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
     ) -> None:
         from .postgres import adapters
 
+        self._process = os.getpid()
         self._transport = transport
         self._runner = runner
         self._pgconn = PGconn(transport, runner)
@@ -83,6 +86,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         # Not methods of the connection: it would be in a cycle, and only the garbage collector would ever close it.
         transport.on_notice = partial(_take_notice, self._notice_handlers)
         transport.on_notify = partial(_take_notify, self._notifications)
+        watch(self)
 
     def _configure(
         self, autocommit: bool, prepare_threshold: int | None, cursor_factory: Any, context: AdaptContext | None
@@ -99,6 +103,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         transport = getattr(self, "_transport", None)
         if transport is None:
             return
+        if self._process != os.getpid():  # a thread of the parent had it, and goes before anything else does
+            self._leave_to_parent()
         shown, was_closed, transport.closed = repr(self), transport.closed, True
         self._runner.close()  # which another thread or task may have left to whoever was in a call
         # A session was left to the garbage collector, with its transaction; a pool may do that.
@@ -109,6 +115,13 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
                 ResourceWarning,
                 stacklevel=2,
             )
+
+    def _leave_to_parent(self) -> None:
+        """See `neonps.inherited`."""
+        if not self._transport.closed:
+            self._transport.closed = self._transport.broken = self._transport.inherited = True
+        self._runner.close()  # the descriptor alone: neither Postgres nor TLS says anything
+        self.__dict__["lock"] = InheritedLock(self._transport.refusal)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self._where()} at 0x{id(self):x}>"
@@ -207,7 +220,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     def _check_open(self) -> None:
         if self.closed:
-            raise e.OperationalError("the connection is closed")
+            raise self._transport.refusal(lost="the connection is closed")
 
     def _same_pipeline(self, cls: type[P]) -> P:
         """The pipeline that the connection is in, or else a new one."""

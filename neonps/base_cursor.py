@@ -11,7 +11,7 @@ from .adapters_map import AdaptersMap
 from .column import Column
 from .flows.requests import Flow
 from .flows.transport import Tally
-from .gc_pause import gc_paused
+from .gc_pause import without_gc
 from .pq import ExecStatus, Format
 from .protocol.result import Result
 from .query import PostgresQuery
@@ -285,8 +285,7 @@ class BaseCursor(Generic[Row]):
         if stop - self._position < _THOUSANDS:
             rows = result.load_rows(self._transformer, self._make_row, self._position, stop)
         else:
-            with gc_paused():
-                rows = result.load_rows(self._transformer, self._make_row, self._position, stop)
+            rows = without_gc(result.load_rows, self._transformer, self._make_row, self._position, stop)
         self._position = stop
         return rows
 

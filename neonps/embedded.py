@@ -90,6 +90,7 @@ class EmbeddedPostgres:
         self.password = ""
         self._data_dir = data_dir
         self._options = {**({} if data_dir else NON_DURABLE), **(options or {})}
+        self._owner = 0  # the process that has started it, and stops it
         self._home = Path()
         self._lock: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -121,6 +122,7 @@ class EmbeddedPostgres:
             EmbeddedPostgresError: it does not start.
         """
         binaries = find_binaries()
+        self._owner = os.getpid()
         try:
             account = Account.for_postgres()
             account.let_in(binaries)
@@ -139,7 +141,13 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """Stop Postgres: statements are cancelled, sessions ended. A temporary data directory goes too."""
+        """Stop Postgres: statements are cancelled, sessions ended. A temporary data directory goes too.
+
+        In a process that was forked from the one that has started it, this does nothing.
+        """
+        if self._owner != os.getpid():
+            self._leave_to_parent()
+            return
         process, self._process = self._process, None
         if process:
             # SIGINT is "fast shutdown", SIGQUIT "immediate" (PostgreSQL docs 18.5).
@@ -162,6 +170,16 @@ class EmbeddedPostgres:
         if self._data_dir is None and self._home != Path():
             shutil.rmtree(self._home, ignore_errors=True)
         self._home = Path()
+
+    def _leave_to_parent(self) -> None:
+        """Close what this process, which was forked, has of it, and let it run."""
+        for process in filter(None, (self._process, self._watchdog)):
+            process.returncode = 0  # no child of this one, so that nobody has to wait for it
+            if process.stdin:
+                process.stdin.close()
+        if self._lock:
+            self._lock.close()  # the parent's lock on the directory stays
+        self._process = self._watchdog = self._lock = None
 
     # The home directory holds `data`, Postgres's own data directory; `password`; `port`, the port of the last
     # run; `log`, what Postgres had to say in the last run; and `lock`, which is locked by whoever runs it.

@@ -59,7 +59,7 @@ class PGconn:
     def _check_open(self) -> None:
         """Raise if the connection is closed; what never came into being still says where it was to lead."""
         if self._transport.closed and self._runner is not None:
-            raise e.OperationalError("the connection is closed")
+            raise self._transport.refusal()
 
     def exec_(self, command: bytes) -> Result:
         """Run statements as they are, and give the last result, errors included. Not on an `AsyncConnection`."""
@@ -74,7 +74,7 @@ class PGconn:
         from .net.blocking import BlockingRunner
 
         if self._transport.closed:
-            raise e.OperationalError("the connection is closed")
+            raise self._transport.refusal()
         if not isinstance(self._runner, BlockingRunner):
             raise e.NotSupportedError("this would block the event loop; use the methods of the connection")
         session = self._transport.session("a statement without a cursor")

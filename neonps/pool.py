@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .as_psycopg import is_installed
 from .beside_psycopg import NeonpsLoader
+from .inherited import watch
 
 if TYPE_CHECKING:
     from psycopg_pool import (
@@ -49,6 +50,28 @@ def _load() -> ModuleType:
         return import_module("psycopg_pool")
     sys.meta_path.insert(0, _Finder())
     return import_module(_COPY)
+
+
+def _leave_to_parent(pools: Any) -> None:
+    """Have the pools of the copy closed in a process that was forked: what works for them are threads of the parent."""
+    init, check = pools.__init__, pools._check_open_getconn
+
+    def watched(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        watch(self)
+
+    def leave(self: Any) -> None:
+        if not self._closed:
+            self._closed = self._left = True
+
+    def checked(self: Any) -> None:
+        if getattr(self, "_left", False):
+            raise PoolClosed(
+                f"the pool {self.name!r} belongs to the process that this one was forked from: open another"
+            )
+        check(self)
+
+    pools.__init__, pools._check_open_getconn, pools._leave_to_parent = watched, checked, leave
 
 
 class _Finder:
@@ -89,3 +112,6 @@ if not TYPE_CHECKING:
     PoolClosed = _package.PoolClosed
     PoolTimeout = _package.PoolTimeout
     TooManyRequests = _package.TooManyRequests
+
+if not is_installed():
+    _leave_to_parent(import_module(f"{_COPY}.base").BasePool)

@@ -103,7 +103,7 @@ class HttpTransport(Transport):
     def guard(self, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
         if self.closed:
             flow.close()
-            raise e.OperationalError("the connection is closed")
+            raise self.refusal()
         yield Deadline(timeout)
         self._sent = False
         try:

@@ -39,7 +39,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
     if session.closed:
         flow.close()
         yield Close()  # another thread or task may have hung up only
-        raise e.OperationalError("the connection is lost" if session.broken else "the connection is closed")
+        raise session.refusal()
     if session.in_call:  # called by a handler, a dumper, or a generator of parameters
         flow.close()
         raise e.ProgrammingError("the connection cannot be used in the middle of another call")
@@ -79,7 +79,8 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
 
 def _interrupt(session: Session) -> Flow[str]:
     """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
-    can_cancel = session.on_login is None and session.canceller is not None
+    # In a process that was forked in the middle of a call, what runs is the parent's.
+    can_cancel = session.on_login is None and session.canceller is not None and not session.inherited
     if not session.waiting or session.channel.torn or (session.busy and not can_cancel):
         try:
             if session.busy and can_cancel:

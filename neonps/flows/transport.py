@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import errors as e
 from ..abc import Params
 from ..events import log
+from ..inherited import REASON
 from ..isolation import TransactionCharacteristics
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import NotificationResponse
@@ -43,6 +45,7 @@ class Transport:
         characteristics: how the transactions that the driver begins are begun.
         closed: it can no longer be used.
         broken: it can no longer be used, and not because `close` was called.
+        inherited: it is closed because it belongs to the process that this one was forked from.
         prepared: the statements that are prepared.
         error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
         in_call: a call of the user is under way.
@@ -65,6 +68,7 @@ class Transport:
         self.characteristics = TransactionCharacteristics()
         self.closed = False
         self.broken = False
+        self.inherited = False
         self.prepared = PreparedStatements(settings)
         self.error_message = ""
         self.in_call = False
@@ -75,6 +79,12 @@ class Transport:
     def log(self, level: int, event: str, **fields: str | float | None) -> None:
         """Log an event of this connection; see `neonps.events`."""
         log(level, event, self.settings, **fields)
+
+    def refusal(self, *, lost: str = "the connection is lost") -> e.OperationalError:
+        """The error of whoever wants to use it, now that it is closed; `lost` is what it says if it is broken."""
+        if self.inherited:
+            return e.OperationalError(REASON)
+        return e.OperationalError(lost if self.broken else "the connection is closed")
 
     @property
     def transaction_status(self) -> TransactionStatus:

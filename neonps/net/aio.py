@@ -8,6 +8,7 @@ used in one after the other, and who wants to know when something arrives can gi
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -148,6 +149,7 @@ class AsyncRunner(StreamSocket):
 
         remaining = self._remaining()
         descriptor = wait.sock.fileno()
+        process = os.getpid()
         timer = None if remaining is None else loop.call_later(remaining, wake, None)
         try:
             if wait.write:
@@ -160,10 +162,11 @@ class AsyncRunner(StreamSocket):
                 raise DeadlinePassed
             return readable
         finally:
-            if wait.read:
-                loop.remove_reader(descriptor)
-            if wait.write:
-                loop.remove_writer(descriptor)
+            if process == os.getpid():  # a process that was forked has what the parent's event loop waits with
+                if wait.read:
+                    loop.remove_reader(descriptor)
+                if wait.write:
+                    loop.remove_writer(descriptor)
             if timer is not None:
                 timer.cancel()
 
