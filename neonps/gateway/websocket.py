@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -32,6 +34,9 @@ NORMAL_CLOSURE = 1000
 GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
 INTERNAL_ERROR = 1011
+
+#: How many frames of a client are read before others have their turn.
+TURN = 100
 
 #: How long a login can get, in bytes; what is longer is none that we can read.
 MAX_BEGIN = 65536
@@ -106,7 +111,7 @@ class Tunnel:
         except (RemoteProtocolError, UnicodeError) as error:
             hint = getattr(error, "event_hint", None)
             status = hint.status_code if isinstance(hint, RejectConnection) else 400
-            raise HTTPError(status, {"msg": f"this is no WebSocket handshake: {error}"}) from None
+            raise no_handshake(str(error), status) from None
 
     async def run(self, postgres: Stream, headers: Headers) -> None:
         """Accept the WebSocket, with `headers`, and carry bytes both ways until one side ends it."""
@@ -119,6 +124,14 @@ class Tunnel:
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        except LocalProtocolError:
+            pass  # the client has closed it while something was on its way to it
+        except Exception:
+            self._close_code, self._close_reason = INTERNAL_ERROR, "a mistake in the gateway; its log says more"
+            raise
         finally:
             await to_the_end(self._leave(postgres, key, tasks))
 
@@ -127,12 +140,13 @@ class Tunnel:
         data = self._ahead
         while True:
             self._ws.receive_data(data)
-            for event in self._ws.events():
+            ping = None
+            for number, event in enumerate(self._ws.events(), 1):
                 if isinstance(event, BytesMessage):
                     postgres.writer.write(event.data)
                     self._terminated = event.data[-5:] == _TERMINATE
                 elif isinstance(event, Ping):
-                    self._writer.write(self._ws.send(event.response()))
+                    ping = event  # only the last one has to be answered (RFC 6455 5.5.3)
                 elif isinstance(event, TextMessage):
                     self._close_code, self._close_reason = UNSUPPORTED_DATA, "Postgres takes no text messages"
                     return
@@ -140,6 +154,10 @@ class Tunnel:
                     # Also what wsproto makes of a client that breaks the protocol.
                     self._close_code, self._close_reason = event.code, event.reason or ""
                     return
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+            if ping is not None:
+                self._writer.write(self._ws.send(ping.response()))
             with suppress(OSError):  # of Postgres's going the other direction hears, after its last words
                 await postgres.writer.drain()
             try:
@@ -172,10 +190,13 @@ class Tunnel:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The client is told at once: a Postgres that does not answer could take long.
+        await asyncio.gather(self._leave_postgres(postgres, key), self._close())
+
+    async def _leave_postgres(self, postgres: Stream, key: CancelKey) -> None:
         if not self._postgres_ended and not self._terminated and key.request:
             await postgres.cancel(key.request)
         await postgres.close()
-        await self._close()
 
     async def _close(self) -> None:
         """Say goodbye, and wait for the client to do so too."""
@@ -192,3 +213,29 @@ class Tunnel:
             self._ws.receive_data(data)
             for _ in self._ws.events():
                 pass
+
+
+def check_handshake(request: Request) -> None:
+    """See to what wsproto does not look at (RFC 6455 4.2.1).
+
+    Raises:
+        HTTPError: a request for a WebSocket is not one.
+    """
+    if request.method != "GET":
+        raise no_handshake("the method is not GET")
+    if request.head.http_version < b"1.1":
+        raise no_handshake("it is not HTTP/1.1")
+    if (version := request.headers.get("sec-websocket-version")) is not None and version.strip() != "13":
+        raise no_handshake("the version is not 13", 426)
+    try:
+        nonce = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+    except (binascii.Error, ValueError):
+        nonce = b""
+    if len(nonce) != 16:
+        raise no_handshake("Sec-WebSocket-Key is not 16 bytes in base64")
+
+
+def no_handshake(reason: str, status: int = 400) -> HTTPError:
+    """The answer to a request for a WebSocket that is not one."""
+    headers = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")] if status == 426 else []
+    return HTTPError(status, {"msg": f"this is no WebSocket handshake: {reason}"}, headers)
