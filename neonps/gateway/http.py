@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -236,7 +238,7 @@ class HTTPConnection:
         try:
             await asyncio.wait_for(self.writer.drain(), max(seconds, 0.0))
         except asyncio.TimeoutError:
-            self.writer.transport.abort()
+            reset(self.writer)
             raise ConnectionAbortedError("the client does not take the answer") from None
 
     def _write(self, event: h11.Event) -> None:
@@ -268,3 +270,10 @@ def check_framing(head: h11.Request) -> None:
     names = {name for name, _ in head.headers}
     if b"transfer-encoding" in names and (b"content-length" in names or head.http_version < b"1.1"):
         raise HTTPError(400, {"msg": "the request does not say clearly where it ends"})
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection at once, so that the system does not keep what the client has not taken either."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

@@ -18,7 +18,7 @@ from ..endpoint import is_loopback
 from ..flows.requests import KeepAlive
 from ..net.addresses import set_keepalive
 from .cleanup import to_the_end
-from .http import Headers, HTTPConnection, HTTPError, Request, unavailable
+from .http import Headers, HTTPConnection, HTTPError, Request, reset, unavailable
 from .listener import Listener, allowed_connections
 from .room import Room
 from .sqlhttp import parse_batch, parse_login
@@ -302,7 +302,7 @@ async def leave(writer: asyncio.StreamWriter) -> None:
     try:
         await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT)
     except (asyncio.TimeoutError, asyncio.CancelledError, OSError):
-        writer.transport.abort()
+        reset(writer)
 
 
 def to_text(body: object) -> str:
