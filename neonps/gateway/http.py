@@ -25,9 +25,10 @@ CHUNK = 65536
 #: How much of what follows a request is taken in while that is being answered, in bytes.
 MAX_AHEAD = 1 << 20
 
-#: Into how many chunks a body may come. More than we take have less than 1 kB each in the longest body, and are
-#: made to keep us busy.
-MAX_CHUNKS = 65536
+#: In how many chunks a body may come, whatever their size, and how long more of them have to be on the average, in
+#: bytes. Others are made to keep us busy.
+MAX_CHUNKS = 4096
+MIN_CHUNK = 256
 
 #: A client that is not done within the idle timeout has to be this fast on the average, in bytes per second.
 MIN_RATE = 10_000
@@ -150,11 +151,11 @@ class HTTPConnection:
         start = time.monotonic()
         while not isinstance(event := self._next_event(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
-                chunks += 1
+                chunks += event.chunk_end
                 if len(body) + len(event.data) > limit:
                     raise too_large
-                if chunks > MAX_CHUNKS:
-                    raise HTTPError(413, {"message": f"request comes in too many pieces (max is {MAX_CHUNKS})"})
+                if chunks > MAX_CHUNKS + len(body) // MIN_CHUNK:
+                    raise HTTPError(413, {"message": "request comes in too many small chunks"})
                 share.grow(len(body) + len(event.data))
                 body += event.data
                 continue

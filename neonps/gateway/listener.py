@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from typing import Any
@@ -16,6 +17,9 @@ BACKLOG = 1024
 
 #: Seconds until one looks again whether a connection can be taken, when that has failed.
 PAUSE = 0.1
+
+#: Seconds until one says again that there is something wrong.
+SILENCE = 60.0
 
 #: How many files this process needs for other things than clients and their sessions.
 OTHER_FILES = 64
@@ -63,7 +67,7 @@ class Listener:
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        said = False
+        silent_until = 0.0
         while True:
             await self._free.acquire()
             try:
@@ -74,12 +78,11 @@ class Listener:
             except OSError as error:
                 # Mostly because this process, or the system, has too many files open. That will pass.
                 self._free.release()
-                if not said:
+                if time.monotonic() >= silent_until:
                     logger.warning("no connection can be taken now: %s", error.strerror)
-                said = True
+                    silent_until = time.monotonic() + SILENCE
                 await asyncio.sleep(PAUSE)
                 continue
-            said = False
             task = asyncio.ensure_future(self._serve(sock))
             self._clients.add(task)
             task.add_done_callback(partial(self._done, sock))
