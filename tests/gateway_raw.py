@@ -9,7 +9,11 @@ import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway
+from neonps.protocol import backend as b
+from neonps.protocol import frontend as f
+from neonps.protocol.scram import Scram
 
 #: A request for a WebSocket, in lines.
 HANDSHAKE = {
@@ -117,6 +121,29 @@ class Raw:
     def at_end(self) -> bool:
         """Whether nothing more comes but the end."""
         return not self._received and not self.more()
+
+
+def log_in(raw: Raw, postgres: EmbeddedPostgres) -> int:
+    """Open a WebSocket and a session in it; gives the process id of the session."""
+    assert raw.upgrade().status == 101
+    scram, parser, pid = Scram(postgres.password), b.BackendParser(), 0
+    raw.send(masked(startup(postgres)))
+    while True:
+        while (message := parser.next_message()) is None:
+            parser.feed(raw.frame().data)
+        if isinstance(message, b.AuthenticationSASL):
+            raw.send(masked(f.SASLInitialResponse(scram.mechanism, scram.first_message()).encode()))
+        elif isinstance(message, b.AuthenticationSASLContinue):
+            raw.send(masked(f.SASLResponse(scram.respond(message.data)).encode()))
+        elif isinstance(message, b.BackendKeyData):
+            pid = message.pid
+        elif isinstance(message, b.ReadyForQuery):
+            return pid
+        assert not isinstance(message, b.ErrorResponse), message
+
+
+def startup(postgres: EmbeddedPostgres) -> bytes:
+    return f.StartupMessage({"user": postgres.user, "database": postgres.dbname}).encode()
 
 
 def handshake(

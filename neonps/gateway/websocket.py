@@ -104,6 +104,7 @@ class Tunnel:
         self._close_code, self._close_reason = GOING_AWAY, "the gateway shuts down"
         self._postgres_ended = False
         self._terminated = False
+        self._deaf = False
         try:
             self._ws.initiate_upgrade_connection(list(request.head.headers), request.head.target)
             for _ in self._ws.events():
@@ -148,10 +149,12 @@ class Tunnel:
                 elif isinstance(event, Ping):
                     ping = event  # only the last one has to be answered (RFC 6455 5.5.3)
                 elif isinstance(event, TextMessage):
+                    self._deaf = True
                     self._close_code, self._close_reason = UNSUPPORTED_DATA, "Postgres takes no text messages"
                     return
                 elif isinstance(event, CloseConnection):
-                    # Also what wsproto makes of a client that breaks the protocol.
+                    # Also what wsproto makes of a client that breaks the protocol, and then it understands no more.
+                    self._deaf = self._ws.state is ConnectionState.OPEN
                     self._close_code, self._close_reason = event.code, event.reason or ""
                     return
                 if number % TURN == 0:
@@ -206,6 +209,12 @@ class Tunnel:
 
     async def _until_closed(self) -> None:
         await self._writer.drain()
+        if self._deaf:
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
+            while await self._reader.read(CHUNK):
+                pass
+            return
         while self._ws.state is not ConnectionState.CLOSED:
             data = await self._reader.read(CHUNK)
             if not data:
