@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 
 import h11
 
+from .cleanup import within
+
 #: Names and values of headers.
 Headers = Iterable[tuple[str, str]]
 
@@ -216,7 +218,7 @@ class HTTPConnection:
             HTTPError: there was some of a request already.
         """
         try:
-            data = await asyncio.wait_for(self.reader.read(CHUNK), max(seconds, 0.0))
+            data = await within(seconds, self.reader.read(CHUNK))
         except asyncio.TimeoutError:
             if self._h11.their_state is h11.IDLE and not self.ahead:
                 return False
@@ -237,7 +239,7 @@ class HTTPConnection:
         if not self.writer.transport.get_write_buffer_size():
             return
         try:
-            await asyncio.wait_for(self.writer.drain(), max(seconds, 0.0))
+            await within(seconds, self.writer.drain())
         except asyncio.TimeoutError:
             reset(self.writer)
             raise ConnectionAbortedError("the client does not take the answer") from None
@@ -254,7 +256,7 @@ class HTTPConnection:
         if self.writer.can_write_eof():
             self.writer.write_eof()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._discard(), LINGER_SECONDS)
+            await within(LINGER_SECONDS, self._discard())
 
     async def _discard(self) -> None:
         size = 0

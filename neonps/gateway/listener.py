@@ -66,13 +66,13 @@ class Listener:
         await end(self._clients)
 
     async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         silent_until = 0.0
         while True:
             await self._free.acquire()
+            await readable(listening)
             try:
-                sock, _ = await loop.sock_accept(listening)
-            except ConnectionError:  # that client is gone already
+                sock, _ = listening.accept()
+            except (BlockingIOError, ConnectionError):  # that client is gone already
                 self._free.release()
                 continue
             except OSError as error:
@@ -83,6 +83,7 @@ class Listener:
                     silent_until = time.monotonic() + SILENCE
                 await asyncio.sleep(PAUSE)
                 continue
+            sock.setblocking(False)
             task = asyncio.ensure_future(self._serve(sock))
             self._clients.add(task)
             task.add_done_callback(partial(self._done, sock))
@@ -91,6 +92,23 @@ class Listener:
         sock.close()  # unless it is; a task that was cancelled before it has begun could not
         self._clients.discard(task)
         self._free.release()
+
+
+async def readable(sock: socket.socket) -> None:
+    """Wait until there is something on a socket."""
+    # Unlike loop.sock_accept() this can be cancelled without losing a connection that was just taken.
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
 
 
 async def end(tasks: Collection[asyncio.Task[None]]) -> None:

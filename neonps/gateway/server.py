@@ -17,7 +17,7 @@ from uuid import uuid4
 from ..endpoint import is_loopback
 from ..flows.requests import KeepAlive
 from ..net.addresses import set_keepalive
-from .cleanup import to_the_end
+from .cleanup import acquired, to_the_end, within
 from .http import Headers, HTTPConnection, HTTPError, Request, reset, unavailable
 from .listener import Listener, allowed_connections
 from .room import Room
@@ -241,12 +241,8 @@ class Gateway:
         login = parse_login(request.headers)
         batch = parse_batch(request.headers, body)
         body.clear()
-        try:
-            await asyncio.wait_for(self._sessions.acquire(), self._queue_timeout)
-        except asyncio.TimeoutError:
-            raise unavailable(
-                f"all {self._max_sessions} sessions of the gateway are at work; try again later"
-            ) from None
+        if not await acquired(self._sessions, self._queue_timeout):
+            raise unavailable(f"all {self._max_sessions} sessions of the gateway are at work; try again later")
         try:
             return await self.upstream.run(login, batch, self._max_response)
         except HTTPError:
@@ -300,7 +296,7 @@ async def leave(writer: asyncio.StreamWriter) -> None:
     """Close a connection, in a way that takes its time but ends."""
     writer.close()
     try:
-        await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT)
+        await within(CLOSE_TIMEOUT, writer.wait_closed())
     except (asyncio.TimeoutError, asyncio.CancelledError, OSError):
         reset(writer)
 

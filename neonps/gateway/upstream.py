@@ -19,6 +19,7 @@ from ..net.tls import check_alpn, failure, ssl_context
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..settings import Settings, resolve
+from .cleanup import within
 from .execution import run_batch
 from .http import HTTPError, unavailable
 from .sqlhttp import Batch, Login, bad_request, error_fields, postgres_error
@@ -82,7 +83,7 @@ class Stream:
     async def cancel(self, request: bytes) -> None:
         """Send a CancelRequest to the same server, on a connection of its own. Never fails."""
         with suppress(OSError, ProtocolError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._cancel(request), CANCEL_TIMEOUT)
+            await within(CANCEL_TIMEOUT, self._cancel(request))
 
     async def _cancel(self, request: bytes) -> None:
         stream = await self.open(self._settings)
@@ -92,11 +93,15 @@ class Stream:
         finally:
             await stream.close()
 
+    def drop(self) -> None:
+        """Close the connection at once."""
+        self.writer.transport.abort()
+
     async def close(self) -> None:
         """Send what is left to send, as far as the server takes it, and close the connection. Never fails."""
         self.writer.close()
         try:
-            await asyncio.wait_for(self.writer.wait_closed(), CLOSE_TIMEOUT)
+            await within(CLOSE_TIMEOUT, self.writer.wait_closed())
         except (OSError, asyncio.TimeoutError):
             self.writer.transport.abort()
 
@@ -169,7 +174,7 @@ class Upstream:
         reasons = []
         for settings in servers:
             try:
-                return await asyncio.wait_for(Stream.open(settings), CONNECT_TIMEOUT)
+                return await within(CONNECT_TIMEOUT, Stream.open(settings), Stream.drop)
             except asyncio.TimeoutError:
                 reasons.append(f"{settings.where} does not answer")
             except (OSError, ProtocolError) as error:

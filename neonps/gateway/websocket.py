@@ -22,7 +22,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from ..protocol.backend import BackendKeyData, BackendParser, ProtocolError, ReadyForQuery
 from ..protocol.frontend import CancelRequest, Terminate
-from .cleanup import to_the_end
+from .cleanup import to_the_end, within
 from .http import CHUNK, Headers, HTTPConnection, HTTPError, Request
 from .upstream import Stream
 
@@ -205,7 +205,7 @@ class Tunnel:
         """Say goodbye, and wait for the client to do so too."""
         with suppress(LocalProtocolError, OSError, asyncio.TimeoutError):
             self._writer.write(self._ws.send(CloseConnection(self._close_code, self._close_reason)))
-            await asyncio.wait_for(self._until_closed(), CLOSE_TIMEOUT)
+            await within(CLOSE_TIMEOUT, self._until_closed())
 
     async def _until_closed(self) -> None:
         await self._writer.drain()
