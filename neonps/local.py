@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from .embedded import EmbeddedPostgres
 from .gateway import Gateway, Upstream
+from .gateway.server import MAX_SESSIONS
 from .settings import Settings
 
 
@@ -26,6 +27,8 @@ def serve(
     port: int = 0,
     tls_cert: str | os.PathLike[str] | None = None,
     tls_key: str | os.PathLike[str] | None = None,
+    max_connections: int | None = None,
+    max_sessions: int = MAX_SESSIONS,
 ) -> LocalServer:
     """A Postgres that can be reached over HTTP and WebSockets while the context that this manages lasts.
 
@@ -37,13 +40,16 @@ def serve(
         host, port: where the gateway listens; with port 0 the system picks one.
         tls_cert, tls_key: PEM files with a certificate and its key, for a gateway that speaks HTTPS and WSS.
             The key may be in the certificate's file.
+        max_connections: how many clients the gateway has at a time; others are answered by 503. None is for 1,000,
+            or as many as the limit of the system on open files allows.
+        max_sessions: how many requests over HTTP are at work in Postgres at a time; the others wait.
 
     Raises:
         LocalServerError: on entering the context; the gateway cannot be started.
         EmbeddedPostgresError: on entering the context; the embedded Postgres cannot be started.
         ProgrammingError: on entering the context; `postgres` is not a valid URL.
     """
-    return LocalServer(postgres, data_dir, host, port, tls_cert, tls_key)
+    return LocalServer(postgres, data_dir, host, port, tls_cert, tls_key, max_connections, max_sessions)
 
 
 class LocalServer:
@@ -66,12 +72,16 @@ class LocalServer:
         port: int,
         tls_cert: str | os.PathLike[str] | None,
         tls_key: str | os.PathLike[str] | None,
+        max_connections: int | None,
+        max_sessions: int,
     ) -> None:
         self.postgres = EmbeddedPostgres(data_dir) if postgres is None else None
         self._postgres_url = postgres or ""
         self._host = host
         self._port = port
         self._tls_files = (tls_cert, tls_key)
+        self._max_connections = max_connections
+        self._max_sessions = max_sessions
         self._thread = GatewayThread()
 
     def __enter__(self) -> LocalServer:
@@ -81,7 +91,14 @@ class LocalServer:
                 self.postgres.start()
                 self._postgres_url = self.postgres.url
             upstream = Upstream(self._postgres_url)
-            self.gateway = Gateway(upstream, host=self._host, port=self._port, tls=tls)
+            self.gateway = Gateway(
+                upstream,
+                host=self._host,
+                port=self._port,
+                tls=tls,
+                max_connections=self._max_connections,
+                max_sessions=self._max_sessions,
+            )
             try:
                 self._thread.start(self.gateway)
             except (OSError, OverflowError) as error:

@@ -28,7 +28,8 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = subcommands.add_parser(
         "local",
         usage="neonps local [--postgres URL | --data-dir DIR] [--host H] [--port N]\n"
-        "                    [--tls-cert F [--tls-key F]] [-- COMMAND ...]",
+        "                    [--tls-cert F [--tls-key F]] [--max-connections N] [--max-sessions N]\n"
+        "                    [-- COMMAND ...]",
         help="a Postgres with the endpoints of a serverless provider, on this machine",
         description="Start a Postgres, and a gateway in front of it that speaks HTTP and WebSockets. "
         "Print DATABASE_URL=… when it is ready, and run until interrupted; or run COMMAND with DATABASE_URL "
@@ -44,6 +45,19 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("--tls-cert", metavar="F", help="PEM file with a certificate, for HTTPS and WSS")
     parser.add_argument("--tls-key", metavar="F", help="PEM file with the key, if it is not in the same file")
+    parser.add_argument(
+        "--max-connections",
+        metavar="N",
+        type=number,
+        help="clients at a time; others are told to come back (default: 1000, or what the limit on open files allows)",
+    )
+    parser.add_argument(
+        "--max-sessions",
+        metavar="N",
+        type=number,
+        default=50,
+        help="requests over HTTP at work in Postgres at a time; others wait (default: %(default)s)",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -59,8 +73,22 @@ def port_number(text: str) -> int:
     return port
 
 
+def number(text: str) -> int:
+    """The number of things, at least one, that `text` means.
+
+    Raises:
+        ValueError: it is not such a number.
+    """
+    found = int(text)
+    if found < 1:
+        raise ValueError
+    return found
+
+
 def run(options: argparse.Namespace, command: list[str] | None) -> int:
     """`neonps local`; gives the exit status."""
+    import logging
+
     from ..embedded import EmbeddedPostgresError
     from ..errors import Error
     from ..local import LocalServerError, serve
@@ -73,9 +101,18 @@ def run(options: argparse.Namespace, command: list[str] | None) -> int:
     if command == []:
         fail("there is no command after --")
     signals = Signals()
+    # What the gateway has to say: where it listens, if others can reach it, and what goes wrong.
+    logging.basicConfig(format="neonps local: %(message)s")
     try:
         with serve(
-            options.postgres, options.data_dir, options.host, options.port, options.tls_cert, options.tls_key
+            options.postgres,
+            options.data_dir,
+            options.host,
+            options.port,
+            options.tls_cert,
+            options.tls_key,
+            options.max_connections,
+            options.max_sessions,
         ) as server:
             if command is not None:
                 return run_command(command, server.url, signals)

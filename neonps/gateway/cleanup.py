@@ -1,10 +1,12 @@
-"""Seeing things to their end in a task that is being cancelled."""
+"""Waiting for things in a task that may be cancelled: to their end, or for some time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
@@ -23,3 +25,49 @@ async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
     task.result()
     if cancelled:
         raise asyncio.CancelledError
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], lost: Callable[[T], object] | None = None) -> T:
+    """Do `work`, if it takes no longer than that.
+
+    Unlike `asyncio.wait_for` before Python 3.12 it never takes a cancellation for done with because the work is.
+
+    Args:
+        lost: is given what the work has brought, should that be too late.
+
+    Raises:
+        TimeoutError: of asyncio; it takes longer, and was cancelled.
+        CancelledError: the task was cancelled, and so was the work.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,), timeout=max(seconds, 0.0))
+    except asyncio.CancelledError:
+        await give_up(task, lost)
+        raise
+    if task.done():
+        return task.result()
+    await give_up(task, lost)
+    raise asyncio.TimeoutError
+
+
+async def give_up(task: asyncio.Future[T], lost: Callable[[T], object] | None) -> None:
+    """Cancel a task, and see to what it brings all the same."""
+    task.cancel()
+    await to_the_end(asyncio.wait((task,)))
+    if not task.cancelled() and task.exception() is None and lost is not None:
+        lost(task.result())
+
+
+async def acquired(semaphore: asyncio.Semaphore, seconds: float) -> bool:
+    """Whether the semaphore could be acquired within that time."""
+    task = asyncio.ensure_future(semaphore.acquire())
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    except asyncio.CancelledError:
+        if task.done():
+            semaphore.release()
+        raise
+    finally:
+        task.cancel()
+    return task.done()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import h11
+
+from .cleanup import within
 
 #: Names and values of headers.
 Headers = Iterable[tuple[str, str]]
@@ -22,6 +27,17 @@ CHUNK = 65536
 #: How much of what follows a request is taken in while that is being answered, in bytes.
 MAX_AHEAD = 1 << 20
 
+#: In how many chunks a body may come, whatever their size, and how long more of them have to be on the average, in
+#: bytes. Others are made to keep us busy.
+MAX_CHUNKS = 4096
+MIN_CHUNK = 256
+
+#: A client that is not done within the idle timeout has to be this fast on the average, in bytes per second.
+MIN_RATE = 10_000
+
+#: Seconds after which whoever was sent away can try again.
+RETRY_AFTER = 1
+
 #: How long, and for how much, we still listen to a client whose request we did not want to hear to its end.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 1 << 28
@@ -33,12 +49,29 @@ class HTTPError(Exception):
     Args:
         status: the HTTP status code.
         body: what goes with it, as JSON.
+        headers: what else the answer has.
     """
 
-    def __init__(self, status: int, body: object) -> None:
+    def __init__(self, status: int, body: object, headers: Headers = ()) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
+        self.headers = headers
+
+
+def unavailable(body: object) -> HTTPError:
+    """The answer when nothing was done, and might be done if it is asked for again later.
+
+    Args:
+        body: what goes with it, as JSON; a str is the reason.
+    """
+    return HTTPError(503, {"msg": body} if isinstance(body, str) else body, [("Retry-After", str(RETRY_AFTER))])
+
+
+class Grows(Protocol):
+    """Is told how large something has become, and may raise."""
+
+    def grow(self, size: int) -> None: ...
 
 
 class Request(NamedTuple):
@@ -55,13 +88,18 @@ class HTTPConnection:
     """A connection of a client, on which requests come one after the other.
 
     Args:
-        idle_timeout: seconds that may pass between two requests, or between two pieces of one.
+        idle_timeout: seconds that may pass between two requests, or between two pieces of one; and after which
+            a client has to be faster than `MIN_RATE`, both in sending a body and in taking an answer.
+        head_timeout: seconds that the head of a request may take, from its first byte to its last.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_timeout: float) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_timeout: float, head_timeout: float
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self._idle_timeout = idle_timeout
+        self._head_timeout = head_timeout
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._head_only = False
 
@@ -81,14 +119,14 @@ class HTTPConnection:
         if self._h11.our_state is not h11.IDLE:
             return None
         self._head_only = False
-        try:
-            event = await self._next_event()
-        except asyncio.TimeoutError:
-            if self.ahead:
-                raise HTTPError(408, {"msg": "the request has not arrived in time"}) from None
+        if not self.ahead and not await self._receive(self._idle_timeout):
             return None
+        deadline = time.monotonic() + self._head_timeout
+        while (event := self._next_event()) is h11.NEED_DATA:
+            await self._receive(deadline - time.monotonic())
         if not isinstance(event, h11.Request):
             return None
+        check_framing(event)
         self._head_only = event.method == b"HEAD"
         target = event.target.decode("ascii")
         if not target.startswith("/") and "://" in target:  # the absolute form (RFC 9112 3.2.2)
@@ -97,34 +135,44 @@ class HTTPConnection:
         headers = {name.decode("ascii"): value.decode("utf-8", "replace") for name, value in event.headers}
         return Request(event.method.decode("ascii"), path, query, headers, event)
 
-    async def body(self, request: Request, limit: int) -> bytes:
+    async def body(self, request: Request, limit: int, share: Grows) -> bytearray:
         """The body of `request`, which is the one that came last.
 
+        Args:
+            limit: how long it may be, in bytes.
+            share: is told how long it is so far.
+
         Raises:
-            HTTPError: it is longer than `limit` bytes, or not HTTP, or does not come in time.
+            HTTPError: it is too long, or not HTTP, or does not come in time.
         """
         too_large = HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
         if int(request.headers.get("content-length", 0)) > limit:
             raise too_large  # before it is sent, if the client waits to hear that it may
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            try:
-                event = await self._next_event()
-            except asyncio.TimeoutError:
-                raise HTTPError(408, {"msg": "the request has not arrived in time"}) from None
-            if not isinstance(event, h11.Data):
-                return b"".join(parts)
-            parts.append(bytes(event.data))
-            size += len(event.data)
-            if size > limit:
-                raise too_large
+        body = bytearray()
+        chunks = 0
+        start = time.monotonic()
+        while not isinstance(event := self._next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                chunks += event.chunk_end
+                if len(body) + len(event.data) > limit:
+                    raise too_large
+                if chunks > MAX_CHUNKS + len(body) // MIN_CHUNK:
+                    raise HTTPError(413, {"message": "request comes in too many small chunks"})
+                share.grow(len(body) + len(event.data))
+                body += event.data
+                continue
+            if self._h11.they_are_waiting_for_100_continue:
+                self._write(h11.InformationalResponse(status_code=100, reason="Continue", headers=[]))
+                await self._drain(self._idle_timeout)
+            await asyncio.sleep(0)  # who sends all the time must not keep others from being heard
+            await self._receive(min(self._idle_timeout, self._time_left(start, len(body))))
+        return body
 
     async def respond(self, status: int, body: str, headers: Headers = ()) -> None:
         """Send a response; `body` is JSON, or "".
 
         Raises:
-            OSError: the client is gone.
+            OSError: the client is gone, or does not take it in time.
         """
         data = body.encode("utf-8", "replace")
         lines = [("Content-Length", str(len(data))), *headers]
@@ -133,11 +181,15 @@ class HTTPConnection:
         early = self._h11.their_state is not h11.DONE
         if early:
             lines.append(("Connection", "close"))
+        self.writer.transport.set_write_buffer_limits(0)
         self._write(h11.Response(status_code=status, reason=HTTPStatus(status).phrase, headers=lines))
         if not self._head_only:
-            self._write(h11.Data(data=data))
+            start = time.monotonic()
+            for at in range(0, len(data), CHUNK):
+                self._write(h11.Data(data=data[at : at + CHUNK]))
+                await self._drain(min(self._idle_timeout, self._time_left(start, at)))
         self._write(h11.EndOfMessage())
-        await self.writer.drain()
+        await self._drain(self._idle_timeout)
         if early:
             await self._linger()
 
@@ -150,18 +202,47 @@ class HTTPConnection:
                     # Whoever sends that much ahead has to go on without being watched.
                     await asyncio.get_running_loop().create_future()
 
-    async def _next_event(self) -> object:
+    def _next_event(self) -> object:
         try:
-            while (event := self._h11.next_event()) is h11.NEED_DATA:
-                if self._h11.they_are_waiting_for_100_continue:
-                    self._write(h11.InformationalResponse(status_code=100, reason="Continue", headers=[]))
-                    await self.writer.drain()
-                self._h11.receive_data(await asyncio.wait_for(self.reader.read(CHUNK), self._idle_timeout))
+            return self._h11.next_event()
         except h11.RemoteProtocolError as error:
             # h11 quotes the client's own words, which may be anything.
-            status = error.error_status_hint
-            raise HTTPError(status, {"msg": "the request is not HTTP/1.1 as RFC 9112 has it"}) from None
-        return event
+            raise HTTPError(
+                error.error_status_hint, {"msg": "the request is not HTTP/1.1 as RFC 9112 has it"}
+            ) from None
+
+    async def _receive(self, seconds: float) -> bool:
+        """Wait for more of what the client sends; False if nothing has come before the time was over.
+
+        Raises:
+            HTTPError: there was some of a request already.
+        """
+        try:
+            data = await within(seconds, self.reader.read(CHUNK))
+        except asyncio.TimeoutError:
+            if self._h11.their_state is h11.IDLE and not self.ahead:
+                return False
+            raise HTTPError(408, {"msg": "the request has not arrived in time"}) from None
+        self._h11.receive_data(data)
+        return True
+
+    def _time_left(self, start: float, done: int) -> float:
+        """Seconds that are left for the next piece of what has begun at `start`, when `done` bytes of it are done."""
+        return start + self._idle_timeout + done / MIN_RATE - time.monotonic()
+
+    async def _drain(self, seconds: float) -> None:
+        """Wait until the client's system has taken what was written.
+
+        Raises:
+            OSError: it is gone, or has not in time.
+        """
+        if not self.writer.transport.get_write_buffer_size():
+            return
+        try:
+            await within(seconds, self.writer.drain())
+        except asyncio.TimeoutError:
+            reset(self.writer)
+            raise ConnectionAbortedError("the client does not take the answer") from None
 
     def _write(self, event: h11.Event) -> None:
         self.writer.write(self._h11.send(event) or b"")
@@ -175,9 +256,27 @@ class HTTPConnection:
         if self.writer.can_write_eof():
             self.writer.write_eof()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._discard(), LINGER_SECONDS)
+            await within(LINGER_SECONDS, self._discard())
 
     async def _discard(self) -> None:
         size = 0
         while size < LINGER_BYTES and (data := await self.reader.read(CHUNK)):
             size += len(data)
+
+
+def check_framing(head: h11.Request) -> None:
+    """See to it that nobody on the way here can have seen another end of the request than we do (RFC 9112 6.1, 6.3).
+
+    Raises:
+        HTTPError: somebody might.
+    """
+    names = {name for name, _ in head.headers}
+    if b"transfer-encoding" in names and (b"content-length" in names or head.http_version < b"1.1"):
+        raise HTTPError(400, {"msg": "the request does not say clearly where it ends"})
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection at once, so that the system does not keep what the client has not taken either."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

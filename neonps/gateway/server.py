@@ -1,4 +1,4 @@
-"""The gateway's sockets: takes connections, and finds who answers the requests on them."""
+"""The gateway: finds who answers the requests of its clients, and how many of them there can be."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import asyncio
 import ipaddress
 import json
 import logging
+import socket
 import ssl
+import traceback
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from ..endpoint import is_loopback
-from .cleanup import to_the_end
-from .http import Headers, HTTPConnection, HTTPError, Request
+from ..flows.requests import KeepAlive
+from ..net.addresses import set_keepalive
+from .cleanup import acquired, to_the_end, within
+from .http import Headers, HTTPConnection, HTTPError, Request, reset, unavailable
+from .listener import Listener, allowed_connections
+from .room import Room
 from .sqlhttp import parse_batch, parse_login
 from .upstream import Upstream
-from .websocket import Tunnel
+from .websocket import Tunnel, check_handshake
 
 T = TypeVar("T")
 
@@ -27,11 +33,33 @@ logger = logging.getLogger("neonps.gateway")
 MAX_REQUEST = 64 << 20
 MAX_RESPONSE = 10 << 20
 
+#: The longest request that is none for SQL, in bytes.
+MAX_OTHER = 65536
+
 #: How many requests are at work in Postgres; the others wait. It takes 100 sessions unless told otherwise.
 MAX_SESSIONS = 50
 
+#: Seconds that they wait.
+QUEUE_TIMEOUT = 30.0
+
+#: How many clients there are, if the system allows as many open files. Others are sent away by a 503.
+MAX_CONNECTIONS = 1000
+
+#: How many of those are heard at the same time, to be sent away, and for how many seconds.
+MAX_SHED = 64
+SHED_TIMEOUT = 2.0
+
+#: A client of which nothing was heard for two minutes, not even by its system, is gone.
+KEEPALIVE = KeepAlive(idle=60, interval=10, probes=6)
+
+#: How many requests of the greatest length find room in memory.
+LARGEST_REQUESTS = 4
+
 #: Seconds that a client may be silent between requests or within one.
 IDLE_TIMEOUT = 60.0
+
+#: Seconds that the head of a request, and a TLS handshake, may take.
+HEAD_TIMEOUT = 10.0
 
 #: Seconds that closing a connection may take.
 CLOSE_TIMEOUT = 2.0
@@ -57,7 +85,12 @@ class Gateway:
         host, port: where to listen; with port 0 the system picks one.
         tls: speak HTTPS and WSS, with this.
         max_request, max_response: the longest bodies, in bytes; longer ones are answered by 413 and 507.
+        max_connections: how many clients there can be; others are answered by 503. By default 1,000, or as many as
+            the limit of the system on open files allows.
+        max_sessions: how many requests over HTTP can be at work in Postgres; the others wait, and are answered by
+            503 when that takes more than `queue_timeout` seconds.
         idle_timeout: seconds that a client may be silent between requests or within one.
+        head_timeout: seconds that the head of a request may take, and a TLS handshake.
     """
 
     def __init__(
@@ -69,7 +102,11 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
         max_request: int = MAX_REQUEST,
         max_response: int = MAX_RESPONSE,
+        max_connections: int | None = None,
+        max_sessions: int = MAX_SESSIONS,
         idle_timeout: float = IDLE_TIMEOUT,
+        head_timeout: float = HEAD_TIMEOUT,
+        queue_timeout: float = QUEUE_TIMEOUT,
     ) -> None:
         self.upstream = upstream
         self.host = host
@@ -77,10 +114,15 @@ class Gateway:
         self._tls = tls
         self._max_request = max_request
         self._max_response = max_response
+        self._max_connections = max_connections
+        self._max_sessions = max_sessions
         self._idle_timeout = idle_timeout
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
-        self._sessions = asyncio.Semaphore(MAX_SESSIONS)
+        self._head_timeout = head_timeout
+        self._queue_timeout = queue_timeout
+        self._listener: Listener | None = None
+        self._connections = 0
+        self._sessions = asyncio.Semaphore(max_sessions)
+        self._room = Room(LARGEST_REQUESTS * max_request)
 
     @property
     def url(self) -> str:
@@ -98,37 +140,63 @@ class Gateway:
         Raises:
             OSError: it cannot listen there.
         """
-        self._server = await asyncio.start_server(self._take_client, self.host, self.port, ssl=self._tls, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
+        allowed = allowed_connections()
+        if self._max_connections is None:
+            self._max_connections = min(MAX_CONNECTIONS, allowed)
+        elif self._max_connections > allowed:
+            logger.warning(
+                "the limit on open files (ulimit -n) is too low for %d connections: it is good for %d",
+                self._max_connections,
+                allowed,
+            )
+        self._listener = Listener(self._take_client, self._max_connections + MAX_SHED)
+        self.port = await self._listener.start(self.host, self.port)
+        if not is_loopback(self.host):
+            logger.warning(
+                "the gateway listens on %s, where other machines can reach it%s",
+                self.host,
+                "" if self._tls else "; there is no TLS, so whoever listens on the way gets to know passwords",
+            )
 
     async def stop(self) -> None:
         """Stop listening, cancel what runs for clients, and leave them."""
-        if self._server is None:
-            return
-        self._server.close()
-        for task in self._clients:
-            task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
-        await self._server.wait_closed()
+        if self._listener is not None:
+            await self._listener.stop()
 
-    async def _take_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._clients.add(task)
+    async def _take_client(self, sock: socket.socket) -> None:
+        """Do what a client wants, or tell it that there are too many."""
+        assert self._max_connections is not None
+        shed = self._connections >= self._max_connections
+        self._connections += not shed
+        head_timeout = min(self._head_timeout, SHED_TIMEOUT) if shed else self._head_timeout
+        writer = None
         try:
-            await self._serve(HTTPConnection(reader, writer, idle_timeout=self._idle_timeout))
+            reader, writer = await begin(sock, self._tls, head_timeout)
+            if shed:
+                await self._shed(HTTPConnection(reader, writer, idle_timeout=head_timeout, head_timeout=head_timeout))
+            else:
+                await self._serve(
+                    HTTPConnection(reader, writer, idle_timeout=self._idle_timeout, head_timeout=head_timeout)
+                )
         except (asyncio.CancelledError, OSError):
             pass  # the gateway stops, or the client is gone: nobody waits for an answer
-        except Exception:
-            logger.exception("a client had to be left because of a mistake in the gateway")
+        except Exception as error:
+            log_mistake("a client had to be left because of a mistake in the gateway", error)
         finally:
-            writer.close()
-            try:
-                await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT)
-            except (asyncio.TimeoutError, asyncio.CancelledError, OSError):
-                writer.transport.abort()
-            finally:
-                self._clients.discard(task)
+            self._connections -= not shed
+            if writer is not None:
+                await leave(writer)
+
+    async def _shed(self, http: HTTPConnection) -> None:
+        """Send a client away."""
+        try:
+            request = await http.next_request()
+            if request is None:
+                return
+            error = unavailable(f"the gateway has {self._max_connections} clients, and takes no more")
+        except HTTPError as other:
+            error = other
+        await http.respond(error.status, to_text(error.body), error.headers)
 
     async def _serve(self, http: HTTPConnection) -> None:
         """Answer the requests on one connection."""
@@ -141,7 +209,7 @@ class Gateway:
                     return
                 going_on = await self._answer(http, request, headers)
             except HTTPError as error:
-                await http.respond(error.status, json.dumps(error.body, ensure_ascii=False), headers)
+                await http.respond(error.status, to_text(error.body), (*headers, *error.headers))
 
     async def _answer(self, http: HTTPConnection, request: Request, headers: Headers) -> bool:
         """Answer one request; gives whether there can be another after it.
@@ -150,19 +218,21 @@ class Gateway:
             HTTPError: an error is the answer.
             OSError: the client is gone.
         """
-        body = await http.body(request, self._max_request)
+        is_sql = request.path == "/sql" and request.method == "POST"
+        with self._room.share() as share:
+            body = await http.body(request, self._max_request if is_sql else min(self._max_request, MAX_OTHER), share)
+            if is_sql:
+                await http.respond(200, await unless_gone(http, self._sql(request, body)), headers)
+                return True
         if request.path in ("/v1", "/v2") and request.headers.get("upgrade", "").lower() == "websocket":
             await self._tunnel(http, request, headers)
             return False
-        if request.path != "/sql" or request.method not in ("POST", "OPTIONS"):
+        if request.path != "/sql" or request.method != "OPTIONS":
             raise HTTPError(400, "query is not supported")
-        if request.method == "OPTIONS":
-            await http.respond(200, "", (*headers, *PREFLIGHT_HEADERS))
-        else:
-            await http.respond(200, await unless_gone(http, self._sql(request, body)), headers)
+        await http.respond(200, "", (*headers, *PREFLIGHT_HEADERS))
         return True
 
-    async def _sql(self, request: Request, body: bytes) -> str:
+    async def _sql(self, request: Request, body: bytearray) -> str:
         """The answer to what `POST /sql` asks for.
 
         Raises:
@@ -170,14 +240,18 @@ class Gateway:
         """
         login = parse_login(request.headers)
         batch = parse_batch(request.headers, body)
-        async with self._sessions:
-            try:
-                return await self.upstream.run(login, batch, self._max_response)
-            except HTTPError:
-                raise
-            except Exception:
-                logger.exception("a request has failed because of a mistake in the gateway")
-                raise HTTPError(500, {"msg": "a mistake in the gateway; its log says more"}) from None
+        body.clear()
+        if not await acquired(self._sessions, self._queue_timeout):
+            raise unavailable(f"all {self._max_sessions} sessions of the gateway are at work; try again later")
+        try:
+            return await self.upstream.run(login, batch, self._max_response)
+        except HTTPError:
+            raise
+        except Exception as error:
+            log_mistake("a request has failed because of a mistake in the gateway", error)
+            raise HTTPError(500, {"msg": "a mistake in the gateway; its log says more"}) from None
+        finally:
+            self._sessions.release()
 
     async def _tunnel(self, http: HTTPConnection, request: Request, headers: Headers) -> None:
         """Be a WebSocket from now on.
@@ -185,11 +259,57 @@ class Gateway:
         Raises:
             HTTPError: an error is the answer.
         """
+        check_handshake(request)
         tunnel = Tunnel(http, request)
         address = dict(parse_qsl(request.query, keep_blank_values=True)).get("address")
         if address is None and request.path == "/v1":
             raise HTTPError(400, {"msg": "the URL does not say where to go: /v1?address=HOST:PORT"})
         await tunnel.run(await self.upstream.open(address), headers)
+
+
+async def begin(
+    sock: socket.socket, tls: ssl.SSLContext | None, timeout: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin to talk to a client.
+
+    Args:
+        timeout: seconds that the TLS handshake may take.
+
+    Raises:
+        OSError: the client does not speak TLS, or is gone.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    try:
+        set_keepalive(sock, KEEPALIVE)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, sock, ssl=tls, ssl_handshake_timeout=timeout if tls else None
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+async def leave(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, in a way that takes its time but ends."""
+    writer.close()
+    try:
+        await within(CLOSE_TIMEOUT, writer.wait_closed())
+    except (asyncio.TimeoutError, asyncio.CancelledError, OSError):
+        reset(writer)
+
+
+def to_text(body: object) -> str:
+    """A body as JSON."""
+    return json.dumps(body, ensure_ascii=False)
+
+
+def log_mistake(what: str, error: Exception) -> None:
+    """Log an exception that should not have been; without its message, which might quote what a client has sent."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: %s\n%s", what, type(error).__name__, where.rstrip())
 
 
 async def unless_gone(http: HTTPConnection, work: Coroutine[Any, Any, T]) -> T:

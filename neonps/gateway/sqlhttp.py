@@ -85,8 +85,13 @@ class Batch(NamedTuple):
 
 def postgres_error(error: Error) -> HTTPError:
     """The answer when a statement, or the login, has failed."""
+    return HTTPError(400, error_fields(error))
+
+
+def error_fields(error: Error) -> dict[str, str | None]:
+    """What is answered of an error of Postgres."""
     fields = {name: getattr(error.diag, attribute) for name, attribute in ERROR_FIELDS.items()}
-    return HTTPError(400, {**fields, "message": fields["message"] or str(error)})
+    return {**fields, "message": fields["message"] or str(error)}
 
 
 def bad_request(message: str) -> HTTPError:
@@ -127,7 +132,7 @@ def parse_login(headers: Mapping[str, str]) -> Login:
     return Login(user, password, dbname, parameters)
 
 
-def parse_batch(headers: Mapping[str, str], body: bytes) -> Batch:
+def parse_batch(headers: Mapping[str, str], body: bytes | bytearray) -> Batch:
     """What a request with these headers and this body asks for.
 
     Raises:
@@ -135,8 +140,20 @@ def parse_batch(headers: Mapping[str, str], body: bytes) -> Batch:
     """
     try:
         payload = parse_json(body)
+        return batch_of(headers, payload)
     except ValueError as error:
         raise bad_request(f"could not parse the HTTP request body: {error}") from None
+    except RecursionError:
+        raise bad_request("could not parse the HTTP request body: it is nested too deep") from None
+
+
+def batch_of(headers: Mapping[str, str], payload: object) -> Batch:
+    """What a request with these headers and this value of a body asks for.
+
+    Raises:
+        HTTPError: it is malformed.
+        RecursionError: it is nested too deep.
+    """
     array_mode = is_true(headers, "neon-array-mode")
     raw = is_true(headers, "neon-raw-text-output")
     if isinstance(payload, dict):

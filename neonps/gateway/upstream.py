@@ -19,18 +19,25 @@ from ..net.tls import check_alpn, failure, ssl_context
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..settings import Settings, resolve
+from .cleanup import within
 from .execution import run_batch
-from .http import HTTPError
-from .sqlhttp import Batch, Login, bad_request, postgres_error
+from .http import HTTPError, unavailable
+from .sqlhttp import Batch, Login, bad_request, error_fields, postgres_error
 
-#: Seconds that it may take to reach Postgres, or to have it take a cancel request.
+#: Seconds that it may take to reach Postgres.
 CONNECT_TIMEOUT = 10.0
+
+#: Seconds that it may take to have Postgres take a cancel request.
+CANCEL_TIMEOUT = 5.0
 
 #: Seconds that Postgres may take to take the last bytes of a stream.
 CLOSE_TIMEOUT = 2.0
 
 #: What the flow of a login says (as libpq does) when the server wants a password and there is none.
 NO_PASSWORD = "no password supplied"
+
+#: What Postgres says when it takes no more sessions for now: there are too many, or it starts or shuts down.
+UNAVAILABLE = ("53300", "57P01", "57P02", "57P03")
 
 #: Names of this machine, which are as good as each other.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -76,7 +83,7 @@ class Stream:
     async def cancel(self, request: bytes) -> None:
         """Send a CancelRequest to the same server, on a connection of its own. Never fails."""
         with suppress(OSError, ProtocolError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._cancel(request), CONNECT_TIMEOUT)
+            await within(CANCEL_TIMEOUT, self._cancel(request))
 
     async def _cancel(self, request: bytes) -> None:
         stream = await self.open(self._settings)
@@ -86,11 +93,15 @@ class Stream:
         finally:
             await stream.close()
 
+    def drop(self) -> None:
+        """Close the connection at once."""
+        self.writer.transport.abort()
+
     async def close(self) -> None:
         """Send what is left to send, as far as the server takes it, and close the connection. Never fails."""
         self.writer.close()
         try:
-            await asyncio.wait_for(self.writer.wait_closed(), CLOSE_TIMEOUT)
+            await within(CLOSE_TIMEOUT, self.writer.wait_closed())
         except (OSError, asyncio.TimeoutError):
             self.writer.transport.abort()
 
@@ -163,7 +174,7 @@ class Upstream:
         reasons = []
         for settings in servers:
             try:
-                return await asyncio.wait_for(Stream.open(settings), CONNECT_TIMEOUT)
+                return await within(CONNECT_TIMEOUT, Stream.open(settings), Stream.drop)
             except asyncio.TimeoutError:
                 reasons.append(f"{settings.where} does not answer")
             except (OSError, ProtocolError) as error:
@@ -171,7 +182,7 @@ class Upstream:
                 number = getattr(error, "errno", None)
                 reason = os.strerror(number) if number else describe(error)
                 reasons.append(f"connection to {settings.where} failed: {reason}")
-        raise HTTPError(503, {"msg": f"Postgres cannot be reached: {'; '.join(reasons)}"})
+        raise unavailable(f"Postgres cannot be reached: {'; '.join(reasons)}")
 
     async def run(self, login: Login, batch: Batch, max_size: int) -> str:
         """Log in, run a batch, and give the answer. If the task is cancelled, so is the statement that runs.
@@ -201,16 +212,22 @@ class Upstream:
             try:
                 session = await runner.run(open_session(settings))
             except e.Error as error:
+                if error.sqlstate in UNAVAILABLE:
+                    raise unavailable(error_fields(error)) from None
                 if error.sqlstate is not None:
                     raise
                 if NO_PASSWORD in str(error):
                     reason = f'password authentication failed for user "{login.user}": there is no password'
                     raise bad_request(reason) from None
-                raise HTTPError(503, {"msg": str(error)}) from None
+                raise unavailable(str(error)) from None
             try:
                 return await runner.run(session.guard(run_batch(session, batch, max_size), None))
             finally:
                 await runner.run(session.close())
+        except e.OperationalError as error:
+            if error.sqlstate is None:  # the connection is lost, or what comes on it makes no sense
+                raise HTTPError(502, {"msg": str(error)}) from None
+            raise postgres_error(error) from None
         except e.Error as error:
             raise postgres_error(error) from None
         finally:

@@ -20,16 +20,14 @@ class Number(str):
     __slots__ = ()
 
 
-def parse_json(document: bytes) -> object:
+def parse_json(document: bytes | bytearray) -> object:
     """The value of a JSON document, with its numbers as `Number`.
 
     Raises:
-        ValueError: it is not JSON (RFC 8259), or nested deeper than we can follow.
+        ValueError: it is not JSON (RFC 8259).
+        RecursionError: it is nested deeper than we can follow.
     """
-    try:
-        return json.loads(document.decode(), parse_float=Number, parse_int=Number, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
+    return json.loads(document.decode(), parse_float=Number, parse_int=Number, parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -20,7 +22,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from ..protocol.backend import BackendKeyData, BackendParser, ProtocolError, ReadyForQuery
 from ..protocol.frontend import CancelRequest, Terminate
-from .cleanup import to_the_end
+from .cleanup import to_the_end, within
 from .http import CHUNK, Headers, HTTPConnection, HTTPError, Request
 from .upstream import Stream
 
@@ -32,6 +34,9 @@ NORMAL_CLOSURE = 1000
 GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
 INTERNAL_ERROR = 1011
+
+#: How many frames of a client are read before others have their turn.
+TURN = 100
 
 #: How long a login can get, in bytes; what is longer is none that we can read.
 MAX_BEGIN = 65536
@@ -99,6 +104,7 @@ class Tunnel:
         self._close_code, self._close_reason = GOING_AWAY, "the gateway shuts down"
         self._postgres_ended = False
         self._terminated = False
+        self._deaf = False
         try:
             self._ws.initiate_upgrade_connection(list(request.head.headers), request.head.target)
             for _ in self._ws.events():
@@ -106,7 +112,7 @@ class Tunnel:
         except (RemoteProtocolError, UnicodeError) as error:
             hint = getattr(error, "event_hint", None)
             status = hint.status_code if isinstance(hint, RejectConnection) else 400
-            raise HTTPError(status, {"msg": f"this is no WebSocket handshake: {error}"}) from None
+            raise no_handshake(str(error), status) from None
 
     async def run(self, postgres: Stream, headers: Headers) -> None:
         """Accept the WebSocket, with `headers`, and carry bytes both ways until one side ends it."""
@@ -119,6 +125,14 @@ class Tunnel:
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        except LocalProtocolError:
+            pass  # the client has closed it while something was on its way to it
+        except Exception:
+            self._close_code, self._close_reason = INTERNAL_ERROR, "a mistake in the gateway; its log says more"
+            raise
         finally:
             await to_the_end(self._leave(postgres, key, tasks))
 
@@ -127,19 +141,26 @@ class Tunnel:
         data = self._ahead
         while True:
             self._ws.receive_data(data)
-            for event in self._ws.events():
+            ping = None
+            for number, event in enumerate(self._ws.events(), 1):
                 if isinstance(event, BytesMessage):
                     postgres.writer.write(event.data)
                     self._terminated = event.data[-5:] == _TERMINATE
                 elif isinstance(event, Ping):
-                    self._writer.write(self._ws.send(event.response()))
+                    ping = event  # only the last one has to be answered (RFC 6455 5.5.3)
                 elif isinstance(event, TextMessage):
+                    self._deaf = True
                     self._close_code, self._close_reason = UNSUPPORTED_DATA, "Postgres takes no text messages"
                     return
                 elif isinstance(event, CloseConnection):
-                    # Also what wsproto makes of a client that breaks the protocol.
+                    # Also what wsproto makes of a client that breaks the protocol, and then it understands no more.
+                    self._deaf = self._ws.state is ConnectionState.OPEN
                     self._close_code, self._close_reason = event.code, event.reason or ""
                     return
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+            if ping is not None:
+                self._writer.write(self._ws.send(ping.response()))
             with suppress(OSError):  # of Postgres's going the other direction hears, after its last words
                 await postgres.writer.drain()
             try:
@@ -172,19 +193,28 @@ class Tunnel:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The client is told at once: a Postgres that does not answer could take long.
+        await asyncio.gather(self._leave_postgres(postgres, key), self._close())
+
+    async def _leave_postgres(self, postgres: Stream, key: CancelKey) -> None:
         if not self._postgres_ended and not self._terminated and key.request:
             await postgres.cancel(key.request)
         await postgres.close()
-        await self._close()
 
     async def _close(self) -> None:
         """Say goodbye, and wait for the client to do so too."""
         with suppress(LocalProtocolError, OSError, asyncio.TimeoutError):
             self._writer.write(self._ws.send(CloseConnection(self._close_code, self._close_reason)))
-            await asyncio.wait_for(self._until_closed(), CLOSE_TIMEOUT)
+            await within(CLOSE_TIMEOUT, self._until_closed())
 
     async def _until_closed(self) -> None:
         await self._writer.drain()
+        if self._deaf:
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
+            while await self._reader.read(CHUNK):
+                pass
+            return
         while self._ws.state is not ConnectionState.CLOSED:
             data = await self._reader.read(CHUNK)
             if not data:
@@ -192,3 +222,29 @@ class Tunnel:
             self._ws.receive_data(data)
             for _ in self._ws.events():
                 pass
+
+
+def check_handshake(request: Request) -> None:
+    """See to what wsproto does not look at (RFC 6455 4.2.1).
+
+    Raises:
+        HTTPError: a request for a WebSocket is not one.
+    """
+    if request.method != "GET":
+        raise no_handshake("the method is not GET")
+    if request.head.http_version < b"1.1":
+        raise no_handshake("it is not HTTP/1.1")
+    if (version := request.headers.get("sec-websocket-version")) is not None and version.strip() != "13":
+        raise no_handshake("the version is not 13", 426)
+    try:
+        nonce = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+    except (binascii.Error, ValueError):
+        nonce = b""
+    if len(nonce) != 16:
+        raise no_handshake("Sec-WebSocket-Key is not 16 bytes in base64")
+
+
+def no_handshake(reason: str, status: int = 400) -> HTTPError:
+    """The answer to a request for a WebSocket that is not one."""
+    headers = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")] if status == 426 else []
+    return HTTPError(status, {"msg": f"this is no WebSocket handshake: {reason}"}, headers)

@@ -1,0 +1,174 @@
+"""Clients of the gateway that take their time: each thing that they do has to be done by some time."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+import trustme
+from gateway_client import active, running, wait_for
+from gateway_raw import Raw, handshake, post
+
+from neonps.embedded import EmbeddedPostgres
+from neonps.gateway import Gateway, Upstream
+from neonps.gateway import http as gateway_http
+
+
+@pytest.fixture(scope="module")
+def hasty(postgres: EmbeddedPostgres) -> Iterator[Gateway]:
+    """A gateway that does not wait long for anything."""
+    with running(Gateway(Upstream(postgres.url), idle_timeout=0.5, head_timeout=0.5)) as gateway:
+        yield gateway
+
+
+def drip(raw: Raw, data: bytes) -> threading.Thread:
+    """Send `data` byte by byte, never silent for long, until nobody takes it any more; over and over again."""
+
+    def run() -> None:
+        pause = threading.Event()
+        with suppress(OSError):
+            while True:
+                for at in range(len(data)):
+                    raw.socket.send(data[at : at + 1])
+                    pause.wait(0.02)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("start", [b"POST /sql HTTP/1.1\r\nHost: x\r\n", b""], ids=["headers", "line"])
+def test_a_head_that_drips(hasty: Gateway, start: bytes) -> None:
+    with Raw(hasty) as raw:
+        raw.send(start)
+        thread = drip(raw, b"x: y\r\n" if start else b"POST")
+        assert raw.answer().status == 408
+        assert raw.at_end()
+    thread.join()
+
+
+def test_the_head_of_a_second_request_that_drips(hasty: Gateway, dsn: str) -> None:
+    with Raw(hasty) as raw:
+        raw.send(post(dsn, "select 1"))
+        assert raw.answer().status == 200
+        thread = drip(raw, b"POST")
+        assert raw.answer().status == 408
+        assert raw.at_end()
+    thread.join()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_a_body_that_drips(hasty: Gateway, dsn: str, framing: str) -> None:
+    head = f"POST /sql HTTP/1.1\r\nHost: x\r\nNeon-Connection-String: {dsn}\r\n{framing}\r\n\r\n"
+    with Raw(hasty) as raw:
+        raw.send(head)
+        thread = drip(raw, b"1\r\nx\r\n")
+        assert raw.answer().status == 408
+        assert raw.at_end()
+    thread.join()
+
+
+def test_a_body_that_takes_longer_but_comes(hasty: Gateway, dsn: str) -> None:
+    request = post(dsn, "select length($1)", ["x" * 100_000])
+    pause = threading.Event()
+    with Raw(hasty) as raw:
+        for at in range(0, len(request), 10_000):  # which takes longer than a second
+            raw.send(request[at : at + 10_000])
+            pause.wait(0.1)
+        assert raw.answer().json["rows"] == [{"length": 100_000}]
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_and_does_not(hasty: Gateway, dsn: str) -> None:
+    request = post(dsn, "select 1", (), "Expect: 100-continue\r\n")
+    with Raw(hasty) as raw:
+        raw.send(request.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        assert raw.answer().status == 100
+        assert raw.answer().status == 408
+        assert raw.at_end()
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["new", "used"])
+def test_a_client_that_says_nothing(hasty: Gateway, dsn: str, before: bool) -> None:
+    with Raw(hasty) as raw:
+        if before:
+            raw.send(post(dsn, "select 1"))
+            assert raw.answer().status == 200
+        assert raw.at_end()
+
+
+def test_a_client_that_does_not_take_its_answer(hasty: Gateway, dsn: str) -> None:
+    with Raw(hasty, receive_buffer=4096) as raw:
+        raw.send(post(dsn, "select repeat('x', 9000000)"))
+        # It is the gateway that ends it, while nothing is read here.
+        wait_for(lambda: raw.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        assert len(drained(raw)) < 9_000_000
+
+
+def test_a_client_that_takes_its_answer_in_drops(hasty: Gateway, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_http, "MIN_RATE", 1e9)
+    pause = threading.Event()
+    with Raw(hasty, receive_buffer=4096) as raw:
+        raw.send(post(dsn, "select repeat('x', 9000000)"))
+        size = 0
+        with suppress(ConnectionError):
+            while data := raw.socket.recv(20_000):
+                size += len(data)
+                pause.wait(0.01)
+        assert size < 9_000_000
+
+
+def drained(raw: Raw) -> bytes:
+    """All that has come."""
+    data = b""
+    with suppress(ConnectionError):
+        while piece := raw.socket.recv(1 << 16):
+            data += piece
+    return data
+
+
+def test_a_tls_handshake_that_does_not_go_on(postgres: EmbeddedPostgres) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with running(Gateway(Upstream(postgres.url), tls=tls, head_timeout=0.5)) as gateway:
+        with Raw(gateway) as silent:
+            assert silent.at_end()
+        with Raw(gateway) as slow:
+            thread = drip(slow, b"\x16\x03\x01\x40\x00\x01" + bytes(0x3FF0))
+            assert slow.at_end()
+        thread.join()
+
+
+def test_requests_that_end_half_way(hasty: Gateway, dsn: str) -> None:
+    request = post(dsn, "select 1")
+    for size in (0, 1, 20, request.index(b"\r\n\r\n") + 4, len(request) - 1):
+        with Raw(hasty) as raw:
+            raw.send(request[:size])
+            raw.socket.shutdown(socket.SHUT_WR)
+            assert not drained(raw).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_closes_its_half_has_gone(gateway: Gateway, dsn: str, admin: psycopg.Connection[Any]) -> None:
+    with Raw(gateway) as raw:
+        raw.send(post(dsn, "select pg_sleep(100), 'half'"))
+        raw.socket.shutdown(socket.SHUT_WR)  # which cannot be told from its going
+        assert drained(raw) == b""
+    wait_for(lambda: not active(admin, "'half'"))
+
+
+def test_a_websocket_that_ends_half_way(hasty: Gateway) -> None:
+    with Raw(hasty) as raw:
+        assert raw.upgrade().status == 101
+        raw.send(b"\x82\xfe\xff")
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.close_code() == 1001
+        assert raw.at_end()
+    with Raw(hasty) as raw:
+        raw.send(handshake()[:-2])
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert b"101" not in drained(raw)
