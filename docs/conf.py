@@ -23,7 +23,7 @@ extensions = [
     "docstrings",
     "repository_pages",
 ]
-exclude_patterns = ["_build", "_extensions"]
+exclude_patterns = ["_build", "_extensions", "pypi.md"]
 
 # What is shown of a shell has answers in it, which are no shell script.
 suppress_warnings = ["misc.highlighting_failure"]

@@ -1,4 +1,4 @@
-"""The programs that the README and the pages in `docs/` show, and how they are run."""
+"""The programs that the README, SECURITY.md and the pages in `docs/` show, and how they are run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: A program, and what it prints. What is not a whole program is fenced as `py`.
 BLOCK = re.compile(
