@@ -85,7 +85,7 @@ class WebSocketChannel(Channel):
         tunnel = self._tunnel
         payload = tunnel.receive(data)
         if tunnel.outgoing:
-            outgoing, tunnel.outgoing = tunnel.outgoing, b""
+            outgoing, tunnel.outgoing = bytes(tunnel.outgoing), bytearray()
             with suppress(OSError):  # what the other side has said counts even if it does not listen any more
                 yield Send(outgoing, asks=False)
         if tunnel.closed:
