@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import errors as e
 from .conninfo import SECRET_KEYWORDS
+from .decimal_number import decimal_number
 from .pq import ConnStatus, PipelineStatus, TransactionStatus
 from .timezones import timezone_named
 
@@ -189,12 +190,13 @@ def _version_number(version: str) -> int:
     for part in version.split(" ")[0].split("."):
         digits = ""
         for character in part:
-            if not character.isdigit():
+            if not character.isdecimal():
                 break
             digits += character
-        if not digits:
+        number = decimal_number(digits)
+        if number is None:
             break
-        numbers.append(int(digits))
+        numbers.append(number)
     if not numbers:
         return 0
     if numbers[0] >= 10:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .decimal_number import decimal_number
 from .pattern import pattern
 
 #: How much of a line of the query is shown, and how much of it at least after the place of the error
@@ -32,8 +33,8 @@ def error_text(fields: Mapping[str, str], query: str | None = None) -> str:
     if position is not None:
         if query is None:
             message += f" at character {position}"
-        elif position.isdecimal():
-            place = _place(query, int(position))
+        elif (number := decimal_number(position)) is not None:
+            place = _place(query, number)
     lines = [message] if place is None else [message, place]
     lines += [f"{label}:  {fields[code]}" for code, label in _LABELS if code in fields]
     return "\n".join(lines).strip()

@@ -82,7 +82,7 @@ def _made(layout: tuple[Packed, ...]) -> Callable[..., Any]:
         "                append(row)",
         "    return append_rows",
     ]
-    namespace = {**structs, "head_at": _head_at, "length_at": _length_at, "malformed": _malformed}
+    namespace = {"__name__": __name__, **structs, "head_at": _head_at, "length_at": _length_at, "malformed": _malformed}
     exec("\n".join(source), namespace)
     made: Callable[..., Any] = namespace["make"]
     return made

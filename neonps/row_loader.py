@@ -49,6 +49,6 @@ def _written_out(columns: int, tuples: bool) -> Callable[..., Any]:
     values = "".join(f"v{i}, " for i in numbers)
     row = "".join(f"None if v{i} is None else l{i}(v{i}), " for i in numbers)
     row = f"({row})" if tuples else f"make_row(({row}))"
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"__name__": __name__}  # which tells in tracebacks whose function it is
     exec(f"def load(rows, make_row, {loads}): return [{row} for {values} in rows]", namespace)
     return namespace["load"]  # type: ignore[no-any-return]

@@ -212,7 +212,8 @@ def test_text_is_cut_into_columns(value: str, columns: int) -> None:
 def test_text_that_is_no_text_is_left_to_the_loaders() -> None:
     result = wire_result([(25, TEXT)], [[b"fine"]] * 20 + [[b"\xff\xfe"]])
     assert quick(result) == plain(result)
-    assert quick(result)[0] is UnicodeDecodeError
+    assert issubclass(quick(result)[0], UnicodeDecodeError)
+    assert issubclass(quick(result)[0], e.DataError)
 
 
 def test_a_zero_byte_is_kept() -> None:

@@ -126,7 +126,11 @@ def _days(year: int, month: int, day: int, before_christ: bool) -> int:
         year = 1 - year
     # The calendar repeats itself every 400 years, which are 146097 days.
     cycles, within = divmod(year - 1, 400)
-    return date(within + 1, month, day).toordinal() - date(1970, 1, 1).toordinal() + cycles * 146_097
+    try:
+        day_number = date(within + 1, month, day).toordinal()
+    except ValueError:
+        raise Unreadable("a value is no date") from None
+    return day_number - date(1970, 1, 1).toordinal() + cycles * 146_097
 
 
 def time_from_text(values: Values) -> Any:

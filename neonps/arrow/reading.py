@@ -87,11 +87,15 @@ def each_loaded(values: Values, load: Callable[[bytes], Any]) -> list[Any]:
         Unreadable: as `load` says.
     """
     from ..errors import DataError
+    from ..load_errors import load_error
 
     try:
         return [None if each is None else load(each) for each in values.binary().to_pylist()]
-    except DataError as error:
-        raise Unreadable(str(error)) from None
+    except Exception as error:
+        found = error if isinstance(error, DataError) else load_error(error)
+        if found is None:
+            raise
+        raise Unreadable(str(found)) from None
 
 
 def as_text(values: Values, session: Session) -> Any:

@@ -116,7 +116,7 @@ class WebSocketChannel(Channel):
         tunnel = self._tunnel
         payload = tunnel.receive(data)
         if tunnel.outgoing:
-            outgoing, tunnel.outgoing = tunnel.outgoing, b""
+            outgoing, tunnel.outgoing = bytes(tunnel.outgoing), bytearray()
             yield from self._send_aside(outgoing)
         if tunnel.closed:
             self.end = str(tunnel.closed)

@@ -219,6 +219,7 @@ _uint32_at = Struct("!I").unpack_from
 _uint16_at = Struct("!H").unpack_from
 _field_at = Struct("!IHIhih").unpack_from
 _FIELD_SIZE = 18
+_SALT_SIZE = 4
 
 
 class _Reader:
@@ -254,6 +255,10 @@ class _Reader:
         self.pos += 1
         return self.body[self.pos - 1]
 
+    def take(self, size: int) -> bytes:
+        self.pos += size
+        return self.body[self.pos - size : self.pos]
+
     def rest(self) -> bytes:
         value = self.body[self.pos :]
         self.pos = len(self.body)
@@ -271,7 +276,7 @@ _AUTHENTICATION: dict[int, Callable[[_Reader], BackendMessage]] = {
     0: lambda r: AuthenticationOk(),
     2: lambda r: AuthenticationKerberosV5(),
     3: lambda r: AuthenticationCleartextPassword(),
-    5: lambda r: AuthenticationMD5Password(r.rest()),
+    5: lambda r: AuthenticationMD5Password(r.take(_SALT_SIZE)),
     7: lambda r: AuthenticationGSS(),
     8: lambda r: AuthenticationGSSContinue(r.rest()),
     9: lambda r: AuthenticationSSPI(),
@@ -301,6 +306,8 @@ def _row_description(r: _Reader) -> RowDescription:
         name = r.string()
         fields.append(FieldDescription(name, *_field_at(r.body, r.pos)))
         r.pos += _FIELD_SIZE
+        if fields[-1].format not in (0, 1):
+            raise ProtocolError("the format code of a column is neither 0 nor 1")
     return RowDescription(fields)
 
 
@@ -319,6 +326,13 @@ def _function_call_response(r: _Reader) -> FunctionCallResponse:
     if length != len(r.body) - r.pos:
         raise ProtocolError("the value of a FunctionCallResponse has not the length it says")
     return FunctionCallResponse(r.rest())
+
+
+def _key_data(r: _Reader) -> BackendKeyData:
+    pid, key = r.uint32(), r.rest()
+    if len(key) > MAX_KEY:
+        raise ProtocolError(f"the server has sent a key of more than {MAX_KEY} bytes")
+    return BackendKeyData(pid, key)
 
 
 def _ready_for_query(r: _Reader) -> ReadyForQuery:
@@ -345,7 +359,7 @@ _PARSERS: dict[int, tuple[str, Callable[[_Reader], BackendMessage]]] = {
     ord(code): (name, parse)
     for code, name, parse in (
         ("R", "Authentication", _authentication),
-        ("K", "BackendKeyData", lambda r: BackendKeyData(r.uint32(), r.rest())),
+        ("K", "BackendKeyData", _key_data),
         ("v", "NegotiateProtocolVersion",
          lambda r: NegotiateProtocolVersion(r.int32(), [r.string() for _ in range(r.uint32())])),
         ("S", "ParameterStatus", lambda r: ParameterStatus(r.string(), r.string())),
@@ -396,12 +410,18 @@ _CACHED_LENGTH = 2048
 
 _parsed_cached = lru_cache(maxsize=256)(_parsed)
 
-#: The longest message that makes sense: the server cannot build a longer one (MaxAllocSize).
-_MAX_LENGTH = 0x3FFFFFFF
+#: The longest message that makes sense, in bytes: the server cannot build a longer one (MaxAllocSize).
+MAX_MESSAGE = 0x3FFFFFFF
 #: Only messages that carry data, text of users or descriptions can be long; a long message of another type
 #: is a sign that this is no Postgres server, and there is no point in waiting for the rest of it.
-_MAX_SHORT_LENGTH = 65536
-_LONG = frozenset(map(ord, "TDdVENAtSv"))
+MAX_SHORT_MESSAGE = 65536
+_LONG = frozenset(map(ord, "TDdVENt"))
+
+#: The longest key of a session (PostgreSQL docs 53.7, BackendKeyData), in bytes.
+MAX_KEY = 256
+
+#: So many pieces of a message are joined, however small they are: each is an object, which can take many times as much.
+_MANY_PIECES = 4096
 
 #: About so many bytes of DataRow messages come as one `DataRows`. Rows are loaded by these, and meanwhile each value of
 #: one is there several times.
@@ -424,12 +444,16 @@ class BackendParser:
         self._pos = 0
         self._later: list[bytes] = []  # what came after _data, while the message in _data is not complete
         self._later_size = 0
+        self._joined = 0  # how many of these were joined of many
         self._needed = 5  # how many bytes from _pos on make the next step possible
 
     def feed(self, data: bytes) -> None:
         """Take in what has been received."""
         self._later.append(data)
         self._later_size += len(data)
+        if len(self._later) - self._joined >= _MANY_PIECES:
+            self._later[self._joined :] = [b"".join(self._later[self._joined :])]
+            self._joined += 1
 
     @property
     def pending(self) -> int:
@@ -469,6 +493,23 @@ class BackendParser:
         self._needed = 5
         return message
 
+    def check_pending(self, codes: bytes) -> None:
+        """Make sure that all that is here, as far as it is, are messages of some types.
+
+        Raises:
+            ProtocolError: there is another one.
+        """
+        data = b"".join((memoryview(self._data)[self._pos :], *self._later))
+        pos = 0
+        while pos < len(data):
+            if data[pos] not in codes:
+                raise ProtocolError("the server has sent something that nothing has asked for")
+            if pos + 5 > len(data):
+                return
+            (length,) = _int32_at(data, pos + 1)
+            self._check_length(data[pos], length)
+            pos += 1 + length
+
     def repetitions(self, message: bytes) -> int:
         """How many times the bytes of `message`, one message or several, come next."""
         if self._later and not self._gather():
@@ -501,7 +542,7 @@ class BackendParser:
             self._data = b"".join((memoryview(self._data)[self._pos :], *self._later))
         self._pos = 0
         self._later.clear()
-        self._later_size = 0
+        self._later_size = self._joined = 0
         return True
 
     def _data_rows(self, data: bytes, start: int, end: int) -> DataRows | None:
@@ -538,7 +579,7 @@ class BackendParser:
     def _check_length(code: int, length: int) -> None:
         if code not in _PARSERS and code != _DATA_ROW:
             raise ProtocolError(f"the server has sent something that is no Postgres message (first byte {code:#04x})")
-        if not 4 <= length <= (_MAX_LENGTH if code in _LONG else _MAX_SHORT_LENGTH):
+        if not 4 <= length <= (MAX_MESSAGE if code in _LONG else MAX_SHORT_MESSAGE):
             raise ProtocolError(
                 f"the server has sent a message of type {chr(code)!r} with the impossible length {length}"
             )

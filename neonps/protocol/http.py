@@ -15,10 +15,19 @@ from .backend import ProtocolError
 #: The longest response body that is taken, in bytes. The services stop at 10 MB unless told otherwise.
 MAX_BODY = 1 << 30
 
-_MAX_HEAD = 65536
+#: The same of a response that is an error.
+MAX_ERROR_BODY = 1 << 24
+
+#: How long the status line and the headers of a response can be, in bytes.
+MAX_HEAD = 65536
 
 #: A body of a known length that is as long, in bytes, goes past h11, which would copy each piece of it three times.
 _LONG_BODY = 65536
+
+#: Of such a body, for how much of it there is memory at first, in bytes; and how many times as much there is when that
+#: is full. What a server says that it will send is not believed, but also not made room for in many steps.
+_FIRST_ROOM = 1 << 20
+_MORE_ROOM = 16
 
 
 class Response(Record):
@@ -39,6 +48,7 @@ class HttpConnection:
         self._head: h11.Response | None = None
         self._body = BytesIO()  # which gives what was written to it without a copy, unlike a list that is joined
         self._missing = 0  # bytes of a body that goes past h11
+        self._room = 0  # how many bytes of it there is memory for
         self._usable = True  # as far as h11 does not know
 
     @property
@@ -84,13 +94,16 @@ class HttpConnection:
                 if event is h11.NEED_DATA:
                     return None
                 if isinstance(event, h11.Response):
+                    if sum([len(name) + len(value) for name, value in event.headers]) > MAX_HEAD:
+                        raise ProtocolError(f"the headers of the response are longer than {MAX_HEAD} bytes")
                     self._head = event
                     if self._goes_past(event):
                         return None
                 elif isinstance(event, h11.Data):
                     self._body.write(event.data)
-                    if self._body.tell() > MAX_BODY:
-                        raise _too_long()
+                    most = MAX_BODY if self._head is not None and self._head.status_code == 200 else MAX_ERROR_BODY
+                    if self._body.tell() > most:
+                        raise _too_long(most)
                 elif isinstance(event, h11.EndOfMessage):
                     return self._finish()
                 elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
@@ -109,25 +122,36 @@ class HttpConnection:
         if head.status_code != 200 or chunked or closed or length < max(_LONG_BODY, len(arrived) + 1):
             return False
         if length > MAX_BODY:
-            raise _too_long()
-        # Memory for all of it, once: as it grows, each larger piece of memory would leave a hole behind.
-        self._body = BytesIO(bytes(length))
-        self._body.write(arrived)
-        self._missing = length - len(arrived)
+            raise _too_long(MAX_BODY)
+        self._missing = length
+        self._room = 0
+        self._write_long(arrived)
         return True
+
+    def _write_long(self, data: bytes) -> None:
+        """Take a piece of a body whose length is known."""
+        begin = self._body.tell()
+        end = begin + len(data)
+        if end > self._room:
+            # As it grows, each larger piece of memory could leave a hole behind: so this is seldom, and the last time
+            # there is as much as is needed.
+            self._room = min(max(_FIRST_ROOM, end, _MORE_ROOM * self._room), begin + self._missing)
+            self._body.seek(self._room - 1)
+            self._body.write(b"\0")
+            self._body.seek(begin)
+        self._body.write(data)
+        self._missing -= len(data)
 
     def _receive_long(self, data: bytes) -> Response | None:
         if not data:
             raise _cut_off()
-        self._missing -= len(data)
-        if self._missing > 0:
-            self._body.write(data)
+        if len(data) < self._missing:
+            self._write_long(data)
             return None
         head = self._head
         assert head is not None
-        self._usable = not self._missing and _keeps_alive(head)
-        self._body.write(data[: len(data) + self._missing])
-        self._missing = 0
+        self._usable = len(data) == self._missing and _keeps_alive(head)
+        self._write_long(data[: self._missing])
         self._h11 = _new_h11()  # the other one still waits for the body
         return self._finish()
 
@@ -144,7 +168,7 @@ class HttpConnection:
 
 
 def _new_h11() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
 
 
 def _keeps_alive(head: h11.Response) -> bool:
@@ -157,5 +181,5 @@ def _cut_off() -> ProtocolError:
     return ProtocolError("the server closed the connection before it had answered")
 
 
-def _too_long() -> ProtocolError:
-    return ProtocolError(f"the response is longer than {MAX_BODY} bytes")
+def _too_long(most: int) -> ProtocolError:
+    return ProtocolError(f"the response is longer than {most} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..decimal_number import decimal_number
 from ..pq import ExecStatus
 from ..record import Record
 
@@ -61,8 +62,7 @@ class Result:
     @property
     def command_tuples(self) -> int | None:
         """The number of rows that the command says it has touched or returned, if it says any."""
-        last = self.command_tag.rpartition(" ")[2]
-        return int(last) if last.isdecimal() else None
+        return decimal_number(self.command_tag.rpartition(" ")[2])
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[RawRow]:
         """The raw rows from number `start` up to `stop`; a value is bytes, or None for NULL."""

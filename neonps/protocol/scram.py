@@ -15,6 +15,10 @@ MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
 
 _BINDING = "tls-server-end-point"
 
+#: The most iterations that a server can ask for. They are there to take time, about a second for so many, and nothing
+#: can interrupt them. Postgres has 4096 unless told otherwise.
+MAX_ITERATIONS = 1_000_000
+
 
 class ServerNotTrusted(ProtocolError):
     """The server could not prove that it knows the password."""
@@ -61,6 +65,8 @@ class Scram:
         """
         try:
             self._client.set_server_first(challenge.decode())
+            if int(self._client.iterations) > MAX_ITERATIONS:
+                raise ValueError(f"more than {MAX_ITERATIONS} iterations")
             return str(self._client.get_client_final()).encode()
         except (ScramException, ValueError) as e:
             raise ProtocolError(f"the server's SCRAM challenge is not valid: {e}") from None

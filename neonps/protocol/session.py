@@ -156,6 +156,12 @@ EXTENDED = frozenset(
 #: What may come at any time once the login has begun.
 ANY_TIME = frozenset({b.NoticeResponse, b.ParameterStatus, b.NotificationResponse})
 
+#: The types of these, and of the last word of a server that ends an idle session.
+_UNASKED = b"NSAE"
+
+#: How many settings a server can report. Postgres has a dozen and a half of them.
+MAX_PARAMETERS = 1000
+
 #: What tells something that is to be remembered of the session.
 _TELLING = frozenset({b.ReadyForQuery, b.BackendKeyData, b.NegotiateProtocolVersion})
 
@@ -206,10 +212,13 @@ class StateMachine:
         """Record that the client sends `messages`, and give their bytes.
 
         Raises:
-            ProtocolError: this cannot be sent now.
+            ProtocolError: this cannot be sent now, or the server has spoken though nothing was due.
             MessageTooLong, ValueError: a part of a message cannot be encoded; nothing was recorded.
         """
         data = b"".join([message.encode() for message in messages])
+        if not self._due and self._parser.pending:
+            # It must not be taken for the answer to what is sent now.
+            self._parser.check_pending(_UNASKED)
         for message in messages:
             if isinstance(message, Encoded):
                 self._record_series(message.kinds, len(message.data))
@@ -288,11 +297,15 @@ class StateMachine:
             self.transaction_status = _TRANSACTION_STATUS[message.status]
         elif isinstance(message, b.ParameterStatus):
             self.parameters[message.name] = message.value
+            if len(self.parameters) > MAX_PARAMETERS:
+                raise ProtocolError(f"the server has reported more than {MAX_PARAMETERS} settings")
             if message.name == "client_encoding":
                 self._parser.codec = codec_of_text(message.value)
         elif isinstance(message, b.BackendKeyData):
             self.backend_pid, self.secret_key = message
         elif isinstance(message, b.NegotiateProtocolVersion):
+            if not f.PROTOCOL_3_0 <= message.version <= self.protocol:
+                raise ProtocolError("the server wants a version of the protocol that it was not offered")
             self.protocol = message.version
 
     def take_repeated(self, tag: str) -> int:

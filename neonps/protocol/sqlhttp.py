@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import errors as e
+from ..decimal_number import decimal_number
 from ..isolation import TransactionCharacteristics
 from ..pq import ExecStatus
 from ..record import Record, shown
@@ -22,6 +23,13 @@ from .textresult import JsonResult, ListResult, MalformedAnswer, check_rows
 #: A body that is as long, in bytes, is not parsed at once.
 _LARGE = 1 << 16
 _ROWS = b'"rows":[['
+
+#: The numbers that describe a column have four bytes in Postgres, with a sign or without; counts of rows have eight.
+_FOUR_BYTES = 1 << 32
+_EIGHT_BYTES = 1 << 64
+
+#: How much is shown of the message of a server that is no Postgres, in characters.
+_SHOWN_MESSAGE = 2000
 
 
 class Statement(Record):
@@ -149,7 +157,7 @@ def _head(answer: dict[str, Any]) -> tuple[list[FieldDescription], str, int | No
     fields = [_field(field) for field in answer["fields"]]
     command = answer.get("command") or ""
     count = answer.get("rowCount")
-    if type(command) is not str or (count is not None and type(count) is not int):
+    if type(command) is not str or (count is not None and (type(count) is not int or not 0 <= count < _EIGHT_BYTES)):
         raise MalformedAnswer("the command or its rowCount is malformed")
     return fields, command, count
 
@@ -165,7 +173,9 @@ def _field(field: dict[str, Any]) -> FieldDescription:
         0,
     )
     name, *numbers = description
-    if type(name) is not str or any(type(number) is not int for number in numbers):
+    if type(name) is not str or any(
+        type(number) is not int or not -_FOUR_BYTES <= number < _FOUR_BYTES for number in numbers
+    ):
         raise MalformedAnswer("the description of a column is malformed")
     return description
 
@@ -240,8 +250,8 @@ def error_from_response(
     fields = postgres_error(body)
     error: e.Error
     if fields is not None:
-        if locate is not None and fields.get("P", "").isdecimal():
-            fields["P"] = str(locate(int(fields["P"])))
+        if locate is not None and (position := decimal_number(fields.get("P", ""))) is not None:
+            fields["P"] = str(locate(position))
         # A request is a login too. What ends a session otherwise is an OperationalError anyway.
         error = e.error_from_fields(fields, query, login=fields["V"] == "FATAL")
         if request_id and hasattr(error, "add_note"):
@@ -257,12 +267,13 @@ def error_from_response(
 def _message(body: Any) -> str | None:
     """What a proxy's own error says."""
     if isinstance(body, str):
-        return body
+        return body[:_SHOWN_MESSAGE]
     if isinstance(body, dict):
         text = body.get("message") or body.get("msg") or body.get("error")
         code = body.get("code")
         if isinstance(text, str):
-            return f"{text} [{code}]" if isinstance(code, str) and code not in text else text
+            text = text[:_SHOWN_MESSAGE]
+            return f"{text} [{code}]" if isinstance(code, str) and len(code) <= 100 and code not in text else text
     return None
 
 

@@ -16,7 +16,8 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.utilities import LocalProtocolError
+from wsproto.utilities import ProtocolError as WebSocketError
 
 from ..endpoint import Endpoint
 from ..version import __version__
@@ -44,10 +45,10 @@ class WebSocketTunnel:
         self._endpoint = endpoint
         self._ws = WSConnection(ConnectionType.CLIENT)
         self._refusal: tuple[int, dict[str, str]] | None = None
-        self._refusal_body = b""
+        self._refusal_body = bytearray()
         self._frames: FrameReader | None = None  # once it is certain that what comes begins with a frame
         self.is_open = False
-        self.outgoing = b""
+        self.outgoing = bytearray()  # which grows by many small pieces in linear time
         self.closed: WebSocketClosed | None = None
         self.request_id: str | None = None
 
@@ -102,11 +103,13 @@ class WebSocketTunnel:
         try:
             self._ws.receive_data(rest or None)
             for event in self._ws.events():
+                if self.closed and not isinstance(event, CloseConnection):
+                    raise ProtocolError("the server has sent more after it had closed the WebSocket")
                 if isinstance(event, BytesMessage):
                     payload.append(event.data)
                 else:
                     self._handle(event)
-        except RemoteProtocolError as e:
+        except (WebSocketError, UnicodeDecodeError) as e:  # the latter for a header that is no ASCII
             if self._refusal:
                 self._refuse()  # its body is cut off; its status says enough
             what = "WebSocket" if self.is_open else "WebSocket handshake"
@@ -142,7 +145,7 @@ class WebSocketTunnel:
 
     def _refuse(self) -> None:
         assert self._refusal is not None
-        raise UpgradeRefused(*self._refusal, self._refusal_body[:MAX_REFUSAL])
+        raise UpgradeRefused(*self._refusal, bytes(self._refusal_body[:MAX_REFUSAL]))
 
     def _end(self) -> None:
         if self._refusal:

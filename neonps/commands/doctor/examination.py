@@ -8,6 +8,7 @@ from datetime import date
 
 from ... import errors as e
 from ...connection import Connection
+from ...decimal_number import decimal_number
 from ...endpoint import Endpoint
 from ...flows.opening import open_transport
 from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open, TLSFailed
@@ -175,7 +176,7 @@ def speaks_tls(endpoint: Endpoint) -> bool:
 def notes_on_server(version: str, in_recovery: bool, read_only: bool) -> list[str]:
     """What is worth knowing of a server."""
     notes = []
-    major = int(version.partition(".")[0]) if version.partition(".")[0].isdigit() else 0
+    major = decimal_number(version.partition(".")[0]) or 0
     # Each major version gets corrections for five years, until a November: 14 until that of 2026.
     if major >= 10 and date.today() > date(2012 + major, 11, 30):
         notes.append(f"PostgreSQL {major} has had no corrections since November {2012 + major}: plan to upgrade it.")
