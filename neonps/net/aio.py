@@ -25,6 +25,7 @@ from ..flows.requests import (
     Resolve,
     Send,
     StartTLS,
+    Within,
 )
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
@@ -93,6 +94,13 @@ class AsyncRunner(StreamSocket):
 
     async def _set_deadline(self, request: Deadline) -> None:
         self.set_deadline(request.seconds)
+
+    async def _within(self, request: Within) -> Any:
+        outer = self.limit(request.timeout)
+        try:
+            return await self.run(request.flow)
+        finally:
+            self._deadline = outer
 
     async def _aside(self, request: Aside) -> Any:
         runner = AsyncRunner()
@@ -165,5 +173,6 @@ _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
     Poll: AsyncRunner._poll,
     Close: AsyncRunner._close,
     Deadline: AsyncRunner._set_deadline,
+    Within: AsyncRunner._within,
     Aside: AsyncRunner._aside,
 }

@@ -21,6 +21,7 @@ from ..flows.requests import (
     Resolve,
     Send,
     StartTLS,
+    Within,
 )
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
@@ -72,6 +73,13 @@ class BlockingRunner(StreamSocket):
             raise outcome[0]
         addresses: list[tuple[int, Any]] = outcome[0]
         return addresses
+
+    def _within(self, request: Within) -> Any:
+        outer = self.limit(request.timeout)
+        try:
+            return self.run(request.flow)
+        finally:
+            self._deadline = outer
 
     def _aside(self, request: Aside) -> Any:
         runner = BlockingRunner()
@@ -131,5 +139,6 @@ _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
     Poll: lambda runner, request: runner.poll(),
     Close: lambda runner, request: runner.close(),
     Deadline: lambda runner, request: runner.set_deadline(request.seconds),
+    Within: BlockingRunner._within,
     Aside: BlockingRunner._aside,
 }
