@@ -203,7 +203,7 @@ def test_a_login_that_the_proxy_does_not_take(
 def test_a_server_that_the_proxy_cannot_reach(dsn: str, proxy: ProxyServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(neonps.OperationalError, match="the proxy .* 127.0.0.1:|the proxy closed"):
+    with pytest.raises(neonps.OperationalError, match=r"the proxy .* 127.0.0.1:|the proxy closed"):
         neonps.connect(f"{dsn}?gateway=http://127.0.0.1:{port}", proxy=f"http://{IN_URL}@127.0.0.1:{proxy.port}")
 
 
@@ -278,7 +278,7 @@ ANSWERS = {
         b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM TlRM\r\n\r\n",
         "wants a login by Negotiate, NTLM .* only Basic",
     ),
-    "nonsense": (b"220 mail.example.com ESMTP\r\n", "does not answer by HTTP"),
+    "nonsense": (b"220 mail.example.com ESMTP\r\n", "does not answer by HTTP|closed the connection before"),
     "what was said": (b"{request}", "does not answer by HTTP"),
     "TLS": (b"\x15\x03\x01\0\2\2\x46", "does not answer by HTTP|closed the connection"),
     "nothing": (b"", "closed the connection before it had answered"),
@@ -287,7 +287,6 @@ ANSWERS = {
     "an endless line": (b"A" * 200_000, "longer than 65536 bytes|does not answer by HTTP"),
     "more than the head": (b"HTTP/1.1 200 OK\r\n\r\n\x16\x03", "sent more than its answer"),
     "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "sent more than its answer"),
-    "the end after the head": (b"HTTP/1.1 200 OK\r\n\r\n", "closed the connection|no answer|cut"),
 }
 
 
@@ -311,11 +310,24 @@ def test_a_proxy_that_does_not_open_the_way(url: str, transport: str, answer: by
 
 
 @through_gateway
-@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 200 O", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_proxy_that_closes_the_way_at_once(url: str, transport: str) -> None:
+    with (
+        FakeServer(b"HTTP/1.1 200 OK\r\n\r\n") as server,
+        pytest.raises(neonps.OperationalError),
+        neonps.connect(url, transport=transport, proxy=f"http://127.0.0.1:{server.port}") as connection,
+    ):
+        connection.execute("select 1")
+    wait_for(lambda: server.open == 0)
+
+
+@pytest.mark.parametrize(
+    ("transport", "answer"),
+    [("websocket", None), ("http", b"HTTP/1.1 200 O"), ("tcp", b"HTTP/1.1 100 Continue\r\n\r\n")],
+)
 def test_a_proxy_that_stalls(url: str, transport: str, answer: bytes | None) -> None:
     with (
         FakeServer(answer, close=False) as server,
-        pytest.raises(neonps.errors.ConnectionTimeout, match="through the proxy .* connection timeout expired"),
+        pytest.raises(neonps.errors.ConnectionTimeout, match=r"through the proxy .* connection timeout expired"),
         neonps.connect(
             url, transport=transport, proxy=f"http://127.0.0.1:{server.port}", connect_timeout=2
         ) as connection,
@@ -350,9 +362,9 @@ def test_a_proxy_that_is_not_there(url: str, transport: str) -> None:
 
 def test_the_name_of_the_server_is_left_to_the_proxy(dsn: str) -> None:
     with FakeServer(b"HTTP/1.1 502 Bad Gateway\r\n\r\n") as server:
-        with pytest.raises(neonps.OperationalError, match="the proxy cannot reach db.invalid:443"):
+        with pytest.raises(neonps.OperationalError, match=r"the proxy cannot reach db.invalid:443"):
             neonps.connect(f"{dsn}?gateway=https://db.invalid", proxy=f"http://127.0.0.1:{server.port}")
-        with pytest.raises(neonps.OperationalError, match="the proxy cannot reach db.invalid:77"):
+        with pytest.raises(neonps.OperationalError, match=r"the proxy cannot reach db.invalid:77"):
             neonps.connect("host=db.invalid port=77 user=u", proxy=f"http://127.0.0.1:{server.port}")
     assert server.received.startswith(b"CONNECT db.invalid:443 HTTP/1.1\r\nHost: db.invalid:443\r\n")
 
@@ -378,6 +390,7 @@ PLAIN = "user=u gateway=http://g.example.com sslmode=disable"
         (REMOTE, {"https_proxy": "http://p:1", "HTTPS_PROXY": "http://q:2"}, "http://p:1 None None"),
         (REMOTE, {"HTTP_PROXY": "http://p:1"}, None),
         (REMOTE, {"ALL_PROXY": "https://a:b%25@p"}, "https://p:443 a b%"),
+        (REMOTE, {"ALL_PROXY": "http://a:b@c@p"}, "http://p:80 a b@c"),
         (REMOTE, {"all_proxy": " p:3128 "}, "http://p:3128 None None"),
         (REMOTE, {"HTTPS_PROXY": "http://a@[::1]/"}, "http://[::1]:80 a "),
         (REMOTE, {"HTTPS_PROXY": "", "ALL_PROXY": "http://p:1"}, "http://p:1 None None"),
@@ -417,7 +430,7 @@ def test_the_environment_leads_through_the_proxy(
     # The environment's proxies do not lead to this machine, so that another name of it is needed.
     monkeypatch.setenv("HTTPS_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
     monkeypatch.setenv("NO_PROXY", "example.com,localhost")
-    with pytest.raises(neonps.OperationalError, match="through the proxy .* failed: the proxy"):
+    with pytest.raises(neonps.OperationalError, match=r"through the proxy .* failed: the proxy"):
         neonps.connect(f"{dsn}?gateway=https://gateway.invalid:{secure.port}", sslrootcert=files.ca)
 
 
@@ -475,7 +488,6 @@ def test_hosts_that_no_proxy_leads_to(exceptions: str, host: str, excepted: bool
         f"http://u:{SECRET}@p\r\nX: y",
         f"http://u:{SECRET}@p q",
         f"http://u:{SECRET}/@p",
-        f"http://u:{SECRET}@p@q",
     ],
 )
 def test_a_url_that_is_not_good(url: str) -> None:
@@ -486,7 +498,7 @@ def test_a_url_that_is_not_good(url: str) -> None:
 
 
 def test_socks_is_not_supported() -> None:
-    with pytest.raises(neonps.NotSupportedError, match="ALL_PROXY: SOCKS .*proxy=none"):
+    with pytest.raises(neonps.NotSupportedError, match=r"ALL_PROXY: SOCKS .*proxy=none"):
         resolve(REMOTE, environ={"ALL_PROXY": f"socks5h://u:{SECRET}@p"})
 
 
