@@ -88,6 +88,7 @@ class Connection(BaseConnection[Row]):
                 - `pipeline_connect`: "scram", "password" or "off": what to send before the server asks for it.
                 - `lazy`: do not wait for the server's last word on the login; the first statement brings it.
                 - `auth_token`: a bearer token, or a function that gives one, for HTTP.
+                - `proxy`: the URL of an HTTP proxy to go through; "" for none, whatever HTTPS_PROXY and the like say.
                 - `connect_timeout`: how long connecting may take, in seconds; 130 by default.
                 - `timeout`: how long any other call may wait for the server, in seconds; by default 300 over HTTP,
                   where a request that takes longer was lost on the way, and for ever in a session.

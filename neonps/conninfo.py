@@ -82,12 +82,12 @@ KEYWORDS: dict[str, str | None] = {
     "timeout": None,
     "ping_interval": None,
     "ping_timeout": None,
-    "proxy": None,
+    "proxy": "NEONPS_PROXY",
 }
 
 #: The keywords whose values must not be shown.
 SECRET_KEYWORDS = frozenset(
-    {"password", "auth_token", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+    {"password", "auth_token", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key", "proxy"}
 )
 
 #: How long connecting may take when nobody says otherwise, in seconds; as in psycopg.

@@ -54,6 +54,10 @@ class Options:
     def __contains__(self, keyword: str) -> bool:
         return bool(self._values.get(keyword))
 
+    def is_empty(self, keyword: str) -> bool:
+        """Whether the keyword is given as ""."""
+        return self._values.get(keyword) == ""
+
     def fill(self, values: Mapping[str, Any]) -> None:
         """Take values for the keywords that have none yet."""
         for keyword, value in values.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import errors as e
 from .conninfo import timeout_from_conninfo
@@ -29,6 +29,9 @@ from .percent import encode
 from .record import Record, refuse_pickling, shown
 from .routes import Route, find_route
 from .servicefile import read_service
+
+if TYPE_CHECKING:
+    from .proxies import Proxy
 
 #: The methods of `require_auth` (PostgreSQL docs 34.1.2).
 AUTH_METHODS = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none")
@@ -72,6 +75,7 @@ class Settings(Record):
         direct_tls: begin TLS without asking the server whether it supports it.
         channel_binding: "disable", "prefer" or "require": whether to bind a login to the TLS connection that it is on.
         target_session_attrs: what the server has to be for the session to be taken, see `neonps.flows.target`.
+        proxy: what leads there; None for the straight way.
         load_balance_hosts: try the hosts, and the addresses of each, in a random order.
         passfile: the password file that the password is from, if it is from one.
         given: the values that all this came from, by keyword; of the defaults, only user and database.
@@ -107,6 +111,7 @@ class Settings(Record):
     channel_binding: str = "prefer"
     target_session_attrs: str = "any"
     load_balance_hosts: bool = False
+    proxy: Proxy | None = None
     passfile: str | None = None
     given: Mapping[str, str] = MappingProxyType({})
 
@@ -141,12 +146,13 @@ class Settings(Record):
     def where(self) -> str:
         """What is connected to, for messages."""
         endpoint = self.fetch_url or self.websocket_url
+        through = "" if self.proxy is None else f" through the proxy {self.proxy.url}"
         if endpoint is not None:
-            return endpoint.url
+            return f"{endpoint.url}{through}"
         if is_socket(self.host):
             return f'server on socket "{self.host}/.s.PGSQL.{self.port}"'
         address = f" ({self.hostaddr})" if self.hostaddr and self.hostaddr != self.host else ""
-        return f'server at "{self.host}"{address}, port {self.port}'
+        return f'server at "{self.host}"{address}, port {self.port}{through}'
 
     def startup_parameters(self) -> dict[str, str]:
         """The parameters of the start-up packet (PostgreSQL docs 53.7, StartupMessage)."""
@@ -194,6 +200,7 @@ def resolve(
     service = options.text("service") or environ.get("PGSERVICE")
     if service:
         options.fill(read_service(service, environ))
+    direct = options.is_empty("proxy")  # which an empty variable does not say
     options.fill(from_environment(environ))
     user = options.text("user") or _system_user()
     dbname = options.text("dbname") or user
@@ -213,6 +220,7 @@ def resolve(
             f'weak sslmode "{sslmode}" may not be used with sslnegotiation=direct'
             ' (use "require", "verify-ca", or "verify-full")'
         )
+    proxy = _proxy(options, environ, hosts, route, direct=direct)
     target = options.choice("target_session_attrs", TARGETS) or "any"
     _check_supported(options, hosts, route, target)
     hosts = with_passwords(hosts, options, environ, dbname=dbname, user=user)
@@ -251,6 +259,7 @@ def resolve(
         channel_binding=options.choice("channel_binding", ("disable", "prefer", "require")) or "prefer",
         target_session_attrs=target,
         load_balance_hosts=options.choice("load_balance_hosts", ("disable", "random")) == "random",
+        proxy=proxy,
         passfile=first.passfile,
         given={**options.texts(), "user": user, "dbname": dbname},
     )
@@ -266,6 +275,29 @@ def _check_endpoint_suffices(hosts: tuple[Host, ...], route: Route) -> None:
         only_tcp = "hostaddr"
     if only_tcp is not None:
         raise e.NotSupportedError(f"{only_tcp}: this needs transport=tcp, not {route.transport}")
+
+
+def _proxy(
+    options: Options, environ: Mapping[str, str], hosts: tuple[Host, ...], route: Route, *, direct: bool
+) -> Proxy | None:
+    """The proxy that leads to the endpoint, or to the hosts."""
+    endpoint = route.endpoint
+    if "proxy" not in options and (direct or endpoint is None):
+        return None
+    if endpoint is None and any(is_socket(host.host) and host.hostaddr is None for host in hosts):
+        return None
+    from .proxies import find_proxy
+
+    at = hosts[0] if endpoint is None else endpoint
+    secure = None if endpoint is None else endpoint.secure
+    proxy = find_proxy(options, environ, at.host, at.port, secure=secure, ignore_environ=direct)
+    plain = options.text("sslmode") == "disable" or (proxy is not None and is_loopback(proxy.host))
+    if proxy is not None and not plain and any(host.tls is None for host in hosts):
+        raise e.ProgrammingError(
+            f"{proxy.source}: without TLS the proxy, and who is on the way behind it, could read all; use an endpoint"
+            " of https:// or wss://, or say sslmode=disable"
+        )
+    return proxy
 
 
 # Logging in
@@ -422,7 +454,7 @@ _TARGETS_OVER_HTTP = ("any", "read-write", "prefer-standby")
 
 def _check_supported(options: Options, hosts: tuple[Host, ...], route: Route, target: str) -> None:
     """Refuse what would be ignored otherwise, where it makes a difference."""
-    for keyword in ("proxy", "scram_client_key", "scram_server_key"):
+    for keyword in ("scram_client_key", "scram_server_key"):
         if keyword in options:
             raise e.NotSupportedError(f"{keyword} is not supported")
     if options.choice("gssencmode", ("disable", "prefer", "require")) == "require":

@@ -261,13 +261,21 @@ def test_a_host_that_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_a_proxy_would_be_needed(variable: str) -> None:
+def test_a_proxy_that_cannot_be_reached(variable: str) -> None:
     url = (
         f"postgresql://u:p@x.invalid/d?fetch_endpoint=https://x.invalid/sql&ws_proxy=http://127.0.0.1:{free_port()}/v2"
     )
-    diagnosis = doctor(url, **{variable: f"http://u:{SECRET}@proxy.example.com"})
-    assert f"{variable} is set, but neonps does not use proxies" in failed(diagnosis, "http").advice
+    diagnosis = doctor(url, **{variable: f"http://u:{SECRET}@127.0.0.1:{free_port()}"})
+    assert f"{variable} names http://127.0.0.1:" in failed(diagnosis, "http").advice
     assert "prox" not in failed(diagnosis, "websocket").advice  # on this machine
+    assert f"{variable} is set, but transport=tcp" in failed(diagnosis, "tcp").advice
+    assert SECRET not in shown(diagnosis)
+
+
+def test_a_proxy_that_is_not_used() -> None:
+    url = "postgresql://u:p@x.invalid/d?gateway=https://x.invalid"
+    diagnosis = doctor(url, HTTPS_PROXY=f"http://u:{SECRET}@127.0.0.1:{free_port()}", NO_PROXY="invalid")
+    assert "HTTPS_PROXY is set, but not used here: NO_PROXY" in failed(diagnosis, "http").advice
     assert SECRET not in shown(diagnosis)
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
 from ..protocol.backend import ProtocolError
-from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Open, Pings, Poll, Receive, Send
+from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Pings, Poll, Receive, Send
+from .way import open_way
 
 if TYPE_CHECKING:
     from ..protocol.websocket import WebSocketTunnel
+    from ..proxies import Proxy
 
 #: How long a polite farewell may take, in seconds.
 _FAREWELL = 2.0
@@ -134,15 +136,17 @@ class WebSocketChannel(Channel):
         yield Close()
 
 
-def open_websocket(endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive, pings: Pings) -> Flow[WebSocketChannel]:
-    """Open a connection to `endpoint` and a WebSocket on it.
+def open_websocket(
+    endpoint: Endpoint, tls: TLS | None, keepalive: KeepAlive, pings: Pings, proxy: Proxy | None = None
+) -> Flow[WebSocketChannel]:
+    """Open a connection to `endpoint`, through `proxy` if there is one, and a WebSocket on it.
 
     Raises:
         UpgradeRefused, ProtocolError, OSError: it did not come to a WebSocket.
     """
     from ..protocol.websocket import WebSocketTunnel
 
-    yield Open(endpoint.host, endpoint.port, tls, keepalive)
+    yield from open_way(endpoint.host, endpoint.port, tls, keepalive, proxy)
     tunnel = WebSocketTunnel(endpoint)
     yield Send(tunnel.handshake())
     while not tunnel.is_open:

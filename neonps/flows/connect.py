@@ -21,7 +21,6 @@ from .requests import (
     Deadline,
     DeadlinePassed,
     Flow,
-    Open,
     Receive,
     Resolve,
     Send,
@@ -29,6 +28,7 @@ from .requests import (
 )
 from .session import Session
 from .target import check_target
+from .way import open_way
 
 #: The SQLSTATE of a password that is wrong.
 _INVALID_PASSWORD = "28P01"
@@ -72,7 +72,7 @@ _PASSES = {"prefer-standby": ("standby", "any")}
 def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
     """The settings for each address of a host."""
     at = settings.at(host)
-    if settings.transport != "tcp" or host.hostaddr is not None or is_socket(host.host):
+    if settings.transport != "tcp" or host.hostaddr is not None or is_socket(host.host) or settings.proxy is not None:
         return [at]
     yield Deadline(settings.connect_timeout)
     try:
@@ -143,9 +143,13 @@ def open_channel(settings: Settings) -> Flow[Channel]:
     """Open a byte stream to the server: by TCP or a Unix socket, or inside a WebSocket."""
     if settings.transport == "websocket":
         assert settings.websocket_url is not None
-        return (yield from open_websocket(settings.websocket_url, settings.tls, settings.keepalive, settings.pings))
+        return (
+            yield from open_websocket(
+                settings.websocket_url, settings.tls, settings.keepalive, settings.pings, settings.proxy
+            )
+        )
     try:
-        yield Open(settings.hostaddr or settings.host, settings.port, None, settings.keepalive)
+        yield from open_way(settings.hostaddr or settings.host, settings.port, None, settings.keepalive, settings.proxy)
     except OSError as error:
         if error.errno is None:  # it is not the system that says so
             raise

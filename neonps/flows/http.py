@@ -25,8 +25,9 @@ from ..settings import Settings, checked_token
 from ..tokens import first_words
 from ..typeinfo import TypesRegistry
 from .failures import describe
-from .requests import Close, Deadline, DeadlinePassed, Flow, Open, Poll, Receive, Send
+from .requests import Close, Deadline, DeadlinePassed, Flow, Poll, Receive, Send
 from .transport import Deliver, Query, Tally, Transport
+from .way import open_way
 
 #: With these a statement begins that runs at once, in a read-only transaction of its own.
 READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "WITH"})
@@ -188,7 +189,14 @@ class HttpTransport(Transport):
         settings, endpoint = self.settings, self._endpoint
         self.log(DEBUG, "reconnecting" if self.requests else "connecting")
         try:
-            yield Open(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.connect_timeout)
+            yield from open_way(
+                endpoint.host,
+                endpoint.port,
+                settings.tls,
+                settings.keepalive,
+                settings.proxy,
+                settings.connect_timeout,
+            )
         except OSError as error:
             raise self._not_connected(e.OperationalError, describe(error)) from None
         except DeadlinePassed:
@@ -233,7 +241,7 @@ class HttpTransport(Transport):
 
     def _not_connected(self, cls: type[e.Error], reason: str) -> e.Error:
         self.log(WARNING, "attempt failed", reason=reason)
-        return cls(f"connection failed: connection to {self._endpoint.url} failed: {reason}")
+        return cls(f"connection failed: connection to {self.settings.where} failed: {reason}")
 
     def _lost(self, reason: str) -> str:
         return reason if self._harmless or not self._sent else f"{reason}\n{_OUTCOME_UNKNOWN}"

@@ -29,6 +29,18 @@ class TLSFailed(OSError):
     """The TLS handshake has failed, for example because the certificate is not good for the host."""
 
 
+class ProxyFailed(OSError):
+    """There is no way to the server through the proxy.
+
+    Attributes:
+        status: the HTTP status of the proxy's answer, if that is what has failed.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class TLS(Record):
     """How to secure a connection. Certificates are always verified and the host name is always checked.
 
@@ -176,6 +188,16 @@ class Pause(Record):
     seconds: float
 
 
+class Within(Record):
+    """Run another flow on the same connection, within `timeout` seconds; answers with what it returns.
+
+    It may take no longer than the deadline of the asking flow allows either.
+    """
+
+    flow: Flow[Any]
+    timeout: float
+
+
 class Aside(Record):
     """Run another flow on a connection of its own, within `timeout` seconds; answers with what it returns.
 
@@ -186,7 +208,7 @@ class Aside(Record):
     timeout: float
 
 
-Request = Union[Resolve, Open, StartTLS, Send, Receive, Poll, Close, Deadline, Clock, Pause, Aside]
+Request = Union[Resolve, Open, StartTLS, Send, Receive, Poll, Close, Deadline, Clock, Pause, Within, Aside]
 
 #: A generator that yields requests, is sent the answers, and returns a T.
 Flow = Generator["Request", Any, T]

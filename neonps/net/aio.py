@@ -29,6 +29,7 @@ from ..flows.requests import (
     Resolve,
     Send,
     StartTLS,
+    Within,
 )
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
@@ -107,6 +108,13 @@ class AsyncRunner(StreamSocket):
         if not whole:
             raise DeadlinePassed
 
+    async def _within(self, request: Within) -> Any:
+        outer = self.limit(request.timeout)
+        try:
+            return await self.run(request.flow)
+        finally:
+            self._deadline = outer
+
     async def _aside(self, request: Aside) -> Any:
         runner = AsyncRunner()
         runner.set_deadline(request.timeout)
@@ -182,5 +190,6 @@ _PERFORM: dict[type, Callable[[AsyncRunner, Any], Awaitable[Any]]] = {
     Deadline: AsyncRunner._set_deadline,
     Clock: AsyncRunner._clock,
     Pause: AsyncRunner._pause,
+    Within: AsyncRunner._within,
     Aside: AsyncRunner._aside,
 }

@@ -24,6 +24,7 @@ from ..flows.requests import (
     Resolve,
     Send,
     StartTLS,
+    Within,
 )
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
@@ -81,6 +82,13 @@ class BlockingRunner(StreamSocket):
         time.sleep(seconds)
         if not whole:
             raise DeadlinePassed
+
+    def _within(self, request: Within) -> Any:
+        outer = self.limit(request.timeout)
+        try:
+            return self.run(request.flow)
+        finally:
+            self._deadline = outer
 
     def _aside(self, request: Aside) -> Any:
         runner = BlockingRunner()
@@ -142,5 +150,6 @@ _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {
     Deadline: lambda runner, request: runner.set_deadline(request.seconds),
     Clock: lambda runner, request: time.monotonic(),
     Pause: BlockingRunner._pause,
+    Within: BlockingRunner._within,
     Aside: BlockingRunner._aside,
 }

@@ -87,6 +87,12 @@ class StreamSocket:
         """From now on all waits together may take `seconds`; None lifts the limit."""
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
+    def limit(self, seconds: float) -> float | None:
+        """All waits together may take `seconds`, if the deadline does not come first; gives that deadline."""
+        outer, limit = self._deadline, time.monotonic() + seconds
+        self._deadline = limit if outer is None else min(outer, limit)
+        return outer
+
     def _remaining(self) -> float | None:
         """How long a wait may take, in seconds."""
         return None if self._deadline is None else min(max(0.0, self._deadline - time.monotonic()), _LONGEST_WAIT)
@@ -111,7 +117,7 @@ class StreamSocket:
         if sock is not None:
             with suppress(OSError):  # it has ended already
                 # The plain socket below TLS: its farewell would have to wait too.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(getattr(sock, "outer", sock), socket.SHUT_RDWR)
 
     def open(self, request: Open) -> Steps[None]:
         """Open a connection to the first address that takes it.
@@ -121,10 +127,7 @@ class StreamSocket:
             DeadlinePassed: it took too long.
         """
         self.close()
-        within = self._deadline
-        if request.timeout is not None:
-            limit = time.monotonic() + request.timeout
-            self._deadline = limit if within is None else min(within, limit)
+        within = self._deadline if request.timeout is None else self.limit(request.timeout)
         try:
             yield from self._connect(request)
             if request.tls is not None:
@@ -189,10 +192,7 @@ class StreamSocket:
 
         context = layer.ssl_context(tls)
         try:
-            secured = context.wrap_socket(
-                self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
-            )
-            self._socket = secured
+            secured = self._socket = layer.secured(self._opened(), context, tls.server_hostname)
             self._signals = layer.SIGNALS
             yield from layer.retry(secured, secured.do_handshake)
         except layer.FAILURES as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
+from typing import cast
 
 from ..flows.requests import TLS, TLSFailed
 from .stream_socket import Signals, Steps, Wait
@@ -33,6 +35,15 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TLSFailed(f"cannot set up TLS: {reason} ({', '.join(_files(tls)) or 'no files given'})") from None
+
+
+def secured(sock: socket.socket, context: ssl.SSLContext, server_hostname: str) -> ssl.SSLSocket:
+    """A socket with TLS on another, before the handshake. The other can have TLS already."""
+    if isinstance(sock, ssl.SSLSocket):
+        from .nested_tls import NestedTLS
+
+        return cast("ssl.SSLSocket", NestedTLS(context, sock, server_hostname))
+    return context.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
 
 
 def retry(sock: ssl.SSLSocket, action: Callable[[], object]) -> Steps[None]:

@@ -8,9 +8,7 @@ from .failure import Failure
 from .http_advice import advise_endpoint, advise_upgrade
 from .network_advice import advise_dns, advise_tcp, advise_tls
 from .postgres_advice import advise_login, advise_query
-
-#: The variables by which other programs are told of a proxy.
-PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+from .proxy_advice import advise_proxy, note_unused
 
 _BY_STEP: dict[str, Callable[[Failure], str]] = {
     "dns": advise_dns,
@@ -28,12 +26,10 @@ _ON_THE_WAY = frozenset({"dns", "tcp", "tls", "endpoint", "upgrade"})
 
 def advise(failure: Failure, environ: Mapping[str, str]) -> str:
     """What is wrong, and how to mend it."""
+    proxy = failure.settings.proxy
+    if proxy is not None and failure.is_at_proxy:
+        return advise_proxy(failure, proxy)
     advice = _BY_STEP[failure.step](failure)
-    if failure.step in _ON_THE_WAY and not failure.is_near:
-        variable = next((name for name in PROXY_VARIABLES if environ.get(name)), None)
-        if variable is not None:
-            advice += (
-                f" {variable} is set, but neonps does not use proxies: if this machine gets out by its proxy only, "
-                "that is why."
-            )
+    if failure.step in _ON_THE_WAY and proxy is None:
+        advice += note_unused(failure, environ)
     return advice

@@ -6,10 +6,11 @@ import ssl
 from typing import Any
 
 from ...flows.connect import open_channel
-from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open
+from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow
+from ...flows.way import open_way
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
-from ...net.tls import retry
+from ...net.tls import retry, secured
 from ...settings import Settings
 
 #: How long it may take, in seconds.
@@ -21,7 +22,7 @@ def certificate_names(settings: Settings) -> list[str]:
 
     Its chain is verified, but not the name of the host, and nothing is sent to it.
     """
-    runner = _NameReader()
+    runner = _NameReader(settings.tls)
     try:
         runner.run(_look(settings))
     except (OSError, DeadlinePassed):
@@ -43,24 +44,25 @@ def _look(settings: Settings) -> Flow[None]:
     if endpoint is None:
         yield from open_channel(settings)
     else:
-        yield Open(endpoint.host, endpoint.port, settings.tls)
+        yield from open_way(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.proxy)
 
 
 class _NameReader(BlockingRunner):
-    """Does not verify the name of the host."""
+    """Does not verify the name of the host in TLS with the server."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: TLS | None) -> None:
         super().__init__()
+        self._tls = tls
         self.names: list[str] = []
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
+        if tls != self._tls:  # with the proxy
+            return (yield from super().start_tls(tls))
         context = ssl.create_default_context(cafile=tls.rootcert)
         context.check_hostname = False
         if tls.alpn:
             context.set_alpn_protocols(list(tls.alpn))
-        secured = self._socket = context.wrap_socket(
-            self._opened(), server_hostname=tls.server_hostname, do_handshake_on_connect=False
-        )
-        yield from retry(secured, secured.do_handshake)
-        self.names = subject_names(secured)
+        sock = self._socket = secured(self._opened(), context, tls.server_hostname)
+        yield from retry(sock, sock.do_handshake)
+        self.names = subject_names(sock)
         return None

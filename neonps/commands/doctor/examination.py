@@ -11,8 +11,9 @@ from ...connection import Connection
 from ...decimal_number import decimal_number
 from ...endpoint import Endpoint
 from ...flows.opening import open_transport
-from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, Open, TLSFailed
+from ...flows.requests import TLS, Deadline, DeadlinePassed, Flow, TLSFailed
 from ...flows.transport import Transport
+from ...flows.way import open_way
 from ...net.blocking import BlockingRunner
 from ...rows import TupleRow, tuple_row
 from ...settings import Settings
@@ -47,7 +48,7 @@ _TIMES = 5
 _LOOK = 3.0
 
 #: The steps whose errors are not a server's, and so quote nothing. A short password could look like a part of a name.
-_SAID_BY_US = ("dns", "tcp", "tls")
+_SAID_BY_US = ("dns", "tcp", "proxy", "tls")
 
 #: What libpq asks when it cannot connect, which the advice answers.
 _question = re.compile(r"\n\tIs the server running[^\n]*")
@@ -137,7 +138,7 @@ class Examination:
         step = runner.unfinished(" ".join(text.split()))
         endpoint = settings.fetch_url or settings.websocket_url
         if step.name in ("endpoint", "upgrade") and failure.is_nonsense and endpoint and not endpoint.secure:
-            failure.speaks_tls = speaks_tls(endpoint)
+            failure.speaks_tls = speaks_tls(endpoint, settings)
         if failure.verify_code in WRONG_HOST:
             failure.names = certificate_names(settings)
         step.advice = advise(failure, self._environ)
@@ -154,12 +155,12 @@ def is_about_login(error: e.Error) -> bool:
     return error.diag.severity == "FATAL" or (error.sqlstate or "")[:2] in ("28", "3D")
 
 
-def speaks_tls(endpoint: Endpoint) -> bool:
+def speaks_tls(endpoint: Endpoint, settings: Settings) -> bool:
     """Whether a server begins a TLS handshake, whatever its certificate."""
 
     def look() -> Flow[None]:
         yield Deadline(_LOOK)
-        yield Open(endpoint.host, endpoint.port, TLS(endpoint.host))
+        yield from open_way(endpoint.host, endpoint.port, TLS(endpoint.host), settings.keepalive, settings.proxy)
 
     runner = BlockingRunner()
     try:

@@ -77,6 +77,11 @@ class Failure:
         return (self.status is None and not self.is_silence) or self.heard.startswith(_TLS_RECORD)
 
     @property
+    def is_at_proxy(self) -> bool:
+        """It was not the server that was spoken to, but the proxy."""
+        return self.step in ("dns", "tcp", "proxy") or (self.step == "tls" and "TLS with the proxy" in self.text)
+
+    @property
     def is_near(self) -> bool:
         """What was to be reached is on this machine."""
         endpoint = self.settings.fetch_url or self.settings.websocket_url

@@ -40,7 +40,7 @@ _ENDPOINT = {
 _BOTH = {
     401: "The endpoint does not know who we are: mend the user, the password or the token.",
     402: "The provider wants to be paid, or its free hours are used up: see its console.",
-    407: "A proxy on the way wants a login: neonps does not use proxies, so the way has to lead around it.",
+    407: "A proxy on the way that nobody has named wants a login: name it by proxy=http://USER:PASSWORD@HOST:PORT.",
     408: "The endpoint has waited too long for the request: the network is slow, or loses packets; try again.",
     429: "The endpoint gets more requests than it allows: try again later, with fewer of them.",
     500: "The endpoint has failed: try again, and tell whoever runs it, with the request id if there is one.",

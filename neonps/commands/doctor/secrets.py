@@ -22,6 +22,8 @@ class Secrets:
         token = settings.auth_token
         values = {settings.password, token if isinstance(token, str) else None, *_secret_values(settings.given)}
         values.update(host.password for host in settings.hosts)
+        if settings.proxy is not None:
+            values.update((settings.proxy.password, settings.proxy.authorization))
         forms = {
             form
             for value in filter(None, values)
@@ -46,4 +48,5 @@ class Secrets:
 
 
 def _secret_values(given: Mapping[str, str]) -> list[str]:
-    return [value for keyword, value in given.items() if keyword in SECRET_KEYWORDS]
+    # The URL of a proxy has a secret in it, which is not all of it.
+    return [value for keyword, value in given.items() if keyword in SECRET_KEYWORDS and keyword != "proxy"]

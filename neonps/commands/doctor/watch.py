@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from ...flows.failures import describe
 from ...flows.requests import TLS, DeadlinePassed, KeepAlive, Receive, Send
@@ -15,6 +15,7 @@ from ...net.addresses import numbers_of, numeric_addresses
 from ...net.blocking import BlockingRunner
 from ...net.stream_socket import Steps
 from ...protocol.frontend import SSLRequest
+from ...protocol.proxy import is_request
 from .certificate import subject_names
 from .step import FAILED, OK, SKIPPED, Step
 
@@ -58,6 +59,8 @@ class WatchedRunner(BlockingRunner):
         self._named = False  # the step "dns" was told of
         self._secured = False  # the step "tls" was told of, for this connection
         self._greeted = False  # the endpoint was asked
+        self._at_proxy = False  # a proxy was asked for the way
+        self._wanted = ""  # to this host and port
         self._before = 0  # round trips before the step
         self.step = ""
         self.began: float | None = None
@@ -148,23 +151,39 @@ class WatchedRunner(BlockingRunner):
             yield from super().connect(family, address, keepalive)
         self.end(self.where)
         self.heard = b""
-        self._greeted = self._secured = False
+        self._greeted = self._secured = self._at_proxy = False
         self.begin(_AFTER_TLS[self._transport], self.where)
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
         if self.step == "query":
             return (yield from super().start_tls(tls))
+        self._pass_proxy()
         self.step = "tls"
         with self._noting_cause():
             certificate = yield from super().start_tls(tls)
-        assert isinstance(self._socket, ssl.SSLSocket)
-        self.end(*_describe_tls(self._socket))
+        self.end(*_describe_tls(cast("ssl.SSLSocket", self._socket)))
         self._secured = True
         self.heard = b""
         self.begin(_AFTER_TLS[self._transport], self.where)
         return certificate
 
+    def _pass_proxy(self) -> None:
+        """The proxy has opened the way, if one was asked for it."""
+        if self._at_proxy:
+            self._at_proxy = self._secured = False
+            self.heard = b""
+            self.end(f"the way to {self._wanted} is open")
+            self.begin(_AFTER_TLS[self._transport], self._wanted)
+
     def send(self, request: Send) -> Steps[None]:
+        if self.step != "query" and is_request(request.data):
+            self.step = "proxy"
+            self._at_proxy = True
+            self._wanted = request.data.split()[1].decode()
+            with self._noting_cause():
+                yield from super().send(request)
+            return
+        self._pass_proxy()
         if request.data == _SSL_REQUEST:
             self.step = "tls"
         elif not self._secured:
