@@ -1,6 +1,6 @@
 """Checks what is in a source archive and in a wheel: all that is checked in, and the package as it is checked in.
 
-    python release/contents.py DIRECTORY
+python release/contents.py DIRECTORY
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-#: What is installed with the package, and the licence of each, which all allow any use: the MIT licence or an alike.
+#: What is installed with the package. Their licences are in SECURITY.md.
 DEPENDENCIES = {"h11", "wsproto", "scramp", 'tzdata; sys_platform == "win32"'}
 
 #: Of use in a repository only.
@@ -62,7 +62,7 @@ def check_wheel(path: Path, files: dict[str, bytes]) -> str:
     needed = [text for text in metadata.get_all("Requires-Dist", []) if "extra ==" not in text]
     assert {_without_version(text) for text in needed} == DEPENDENCIES, needed
     size = sum(len(content) for content in found.values())
-    return f"{path.name}: {path.stat().st_size:,} bytes, {size:,} unpacked, {len(found)} files, the package as checked in"
+    return f"{path.name}: {path.stat().st_size:,} bytes, {size:,} unpacked, {len(found)} files, as checked in"
 
 
 def _without_version(requirement: str) -> str:
