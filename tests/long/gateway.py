@@ -28,7 +28,7 @@ from neonps.gateway import Gateway, Upstream
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from gateway_raw import Raw, handshake, log_in, masked, post
+from gateway_raw import Raw, handshake, log_in, masked, post, post_body
 
 #: How many clients are connected at the same time, when there are to be many.
 CROWD = 2000
@@ -237,7 +237,7 @@ class Run:
                 head + "Transfer-Encoding: chunked\r\n\r\n" + "1\r\nx\r\n" * 6000,
                 head + "Content-Length: 99999999999\r\n\r\n",
                 head + "X: " + "x" * 70_000,
-                post(url, "[" * 50_000).decode().replace('"[', "["),
+                post_body(url, b'{"query": "select $1", "params": ' + b"[" * 50_000).decode(),
                 post(url.replace(self.postgres.password, "wrong"), "select 1").decode(),
                 post(url, "select 1/0").decode(),
                 handshake(change={"Sec-WebSocket-Version": "8"}),
@@ -272,7 +272,8 @@ class Run:
 
     def unread(self, rng: random.Random) -> None:
         """A result that is not read, and then its reader is gone."""
-        query = b"begin; update account set balance = 0 where id = 1; select repeat('x', 10000) from generate_series(1, 1000000)"
+        query = b"begin; update account set balance = 0 where id = 1; "
+        query += b"select repeat('x', 10000) from generate_series(1, 1000000)"
         with suppress(OSError, AssertionError), Raw(self.gateway, receive_buffer=4096) as raw:
             log_in(raw, self.postgres)
             raw.send(masked(b"Q" + (len(query) + 5).to_bytes(4, "big") + query + b"\0"))
