@@ -130,7 +130,9 @@ def log_in(raw: Raw, postgres: EmbeddedPostgres) -> int:
     raw.send(masked(startup(postgres)))
     while True:
         while (message := parser.next_message()) is None:
-            parser.feed(raw.frame().data)
+            frame = raw.frame()
+            assert frame.opcode == 2, frame
+            parser.feed(frame.data)
         if isinstance(message, b.AuthenticationSASL):
             raw.send(masked(f.SASLInitialResponse(scram.mechanism, scram.first_message()).encode()))
         elif isinstance(message, b.AuthenticationSASLContinue):

@@ -23,7 +23,7 @@ from neonps.protocol.frontend import Query
 @contextmanager
 def local(postgres: EmbeddedPostgres, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Gateway]]:
     """`neonps local` before `postgres`, and its gateway."""
-    command = [sys.executable, "-W", "error", "-X", "dev", "-m", "neonps", "local", "--postgres", postgres.url]
+    command = [sys.executable, "-W", "error", "-m", "neonps", "local", "--postgres", postgres.url]
     with subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:

@@ -256,7 +256,7 @@ class HTTPConnection:
         if self.writer.can_write_eof():
             self.writer.write_eof()
         with suppress(asyncio.TimeoutError):
-            await within(LINGER_SECONDS, self._discard())
+            await within(min(LINGER_SECONDS, self._idle_timeout), self._discard())
 
     async def _discard(self) -> None:
         size = 0
