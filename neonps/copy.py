@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from struct import Struct
@@ -46,6 +47,8 @@ class BaseCopy:
         binary: the format of a COPY without a statement; otherwise the server says.
     """
 
+    _entered = False  # the block has begun, and not ended
+
     def __init__(self, cursor: BaseCursor[Any], statement: bytes | None, binary: bool | None) -> None:
         self._cursor = cursor
         self._stream: CopyStream | None = None
@@ -78,6 +81,24 @@ class BaseCopy:
     def __repr__(self) -> str:
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} {self._cursor._connection._where()} at 0x{id(self):x}>"
+
+    def __del__(self) -> None:
+        if not self._entered or self._cursor._connection.closed:
+            return
+        warnings.warn(
+            f"{self!r} was deleted before the end of its block, and the connection closed; use it as a context manager",
+            ResourceWarning,
+            stacklevel=2,
+        )
+        # The server is in the middle of it, and to get it out of there takes waiting, which nothing here may do.
+        connection = self._cursor._connection
+        connection._transport.broken = True
+        connection._pgconn.finish()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        """Give back the lock of the connection."""
+        raise NotImplementedError
 
     def _start_flow(self) -> Flow[None]:
         if self._stream is not None:
@@ -395,6 +416,7 @@ class Copy(BaseCopy):
         except BaseException:
             lock.release()
             raise
+        self._entered = True
         return self
 
     def __exit__(
@@ -404,7 +426,11 @@ class Copy(BaseCopy):
             if exc_val is None or not self._cursor._connection.closed:
                 self.finish(exc_val)
         finally:
-            self._cursor._connection.lock.release()
+            self._entered = False
+            self._unlock()
+
+    def _unlock(self) -> None:
+        self._cursor._connection.lock.release()
 
     def finish(self, exc: BaseException | None = None) -> None:
         """End the COPY; leaving the block does it.
@@ -511,6 +537,7 @@ class AsyncCopy(BaseCopy):
         except BaseException:
             lock.release()
             raise
+        self._entered = True
         return self
 
     async def __aexit__(
@@ -520,7 +547,11 @@ class AsyncCopy(BaseCopy):
             if exc_val is None or not self._cursor._connection.closed:
                 await self.finish(exc_val)
         finally:
+            self._entered = False
             self._cursor._connection.lock.release()
+
+    def _unlock(self) -> None:
+        self._cursor._connection.lock.release_from_anywhere()
 
     async def finish(self, exc: BaseException | None = None) -> None:
         """As `Copy.finish()`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -130,7 +131,8 @@ class Cursor(BaseCursor[Row]):
                     while (rows := connection._run_locked(self._stream_next_flow(stream))) is not None:
                         yield from rows
                 finally:
-                    if not stream.finished and not connection.closed:
+                    # While Python ends nothing can be waited for any more; the connection is closed without a word.
+                    if not (stream.finished or connection.closed or sys.is_finalizing()):
                         connection._run_locked(stream.stop())
                 return
         yield from self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 
@@ -40,6 +41,15 @@ class AsyncConnectionLock:
         if self._depth == 0:
             self._owner = None
             self._lock.release()
+
+    def release_from_anywhere(self) -> None:
+        """As `release()`, also in another thread than that of the event loop, as garbage is collected in any."""
+        loop = self._loop
+        if loop is None or not loop.is_running():
+            self.release()
+            return
+        with suppress(RuntimeError):  # it has been closed meanwhile, and nobody waits any more
+            loop.call_soon_threadsafe(self.release)
 
     async def __aenter__(self) -> None:
         await self.acquire()

@@ -87,12 +87,12 @@ def test_many_threads() -> None:
 
     def fail() -> None:
         seen.append(gc.isenabled())
-        raise ValueError
+        raise LookupError
 
     def pause() -> None:
         for number in range(200):
             if number % 2:
-                with pytest.raises(ValueError):
+                with pytest.raises(LookupError):
                     without_gc(fail)
             else:
                 seen.append(without_gc(gc.isenabled))

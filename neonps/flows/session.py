@@ -64,6 +64,7 @@ class Session(Transport):
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
         self.limit: float | None = None  # how long the call may take, in seconds
+        self._closing_told = 0  # how many of them are in what was encoded last
         self.stake = ""  # what a loss of the connection would mean now
 
     # What the server has told
@@ -140,10 +141,11 @@ class Session(Transport):
 
     def _closing(self) -> list[FrontendMessage]:
         """The prepared statements and cursors that the server can forget now. That never fails."""
+        self._closing_told = len(self.closing)
         return [*self.closing, *map(f.CloseStatement, self.prepared.discarded)]
 
     def _closed_now(self) -> None:
-        self.closing.clear()
+        del self.closing[: self._closing_told]  # a cursor that is garbage can have added another meanwhile
         self.prepared.discarded.clear()
 
     def write(self, data: bytes) -> Flow[None]:
