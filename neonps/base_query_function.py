@@ -15,6 +15,7 @@ from .base_cursor import BaseCursor
 from .column import Column
 from .flows.requests import Flow
 from .isolation import IsolationLevel, TransactionCharacteristics
+from .options import checked_text
 from .postgres import adapters
 from .protocol.result import Result
 from .query import PostgresQuery, RawQuery
@@ -260,7 +261,7 @@ def _checked(keyword: str, value: Any) -> str:
         return checked_token(value)
     if not isinstance(value, str):
         raise e.ProgrammingError(f"{keyword}: the function should return a str, not {type(value).__name__}")
-    return value
+    return checked_text(keyword, value)
 
 
 def _discard(connection: BaseConnection[Any]) -> None:

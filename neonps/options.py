@@ -140,6 +140,15 @@ def _checked(keyword: str, value: Any) -> Value:
         value = fspath(value)
     if not isinstance(value, str):
         raise e.ProgrammingError(f"{keyword}: the value should be a str, got {type(value).__name__}")
+    return checked_text(keyword, value)
+
+
+def checked_text(keyword: str, value: str) -> str:
+    """Return a value if it has no characters that could break out of where it is put.
+
+    Raises:
+        ProgrammingError: it has. The message does not show it.
+    """
     # A password can have every character in it: it is always sent with its length, hashed or encoded.
     if "\0" in value or (keyword != "password" and any(ord(c) < 32 or ord(c) == 127 for c in value)):
         raise e.ProgrammingError(f"{keyword}: the value contains a control character")

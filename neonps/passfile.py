@@ -69,7 +69,7 @@ def _warn(message: str, path: str) -> None:
 
 
 def _parse(line: str) -> Entry | None:
-    if not line or line.startswith("#") or not _is_utf8(line):
+    if not line or line.startswith("#") or "\0" in line or not _is_utf8(line):
         return None
     fields: list[str] = []
     position = 0

@@ -24,7 +24,7 @@ from .hosts import (
     tls_for,
     with_passwords,
 )
-from .options import InvalidOption, Options, from_environment
+from .options import InvalidOption, Options, checked_text, from_environment
 from .percent import encode
 from .record import Record, refuse_pickling, shown
 from .routes import Route, find_route
@@ -442,7 +442,7 @@ _SESSION_VARIABLES = {"PGDATESTYLE": "DateStyle", "PGTZ": "TimeZone", "PGGEQO": 
 
 def _session_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: environ[variable]
+        name: checked_text(variable, environ[variable])
         for variable, name in _SESSION_VARIABLES.items()
         if environ.get(variable, "default").lower() != "default"
     }

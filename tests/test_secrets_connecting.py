@@ -82,6 +82,7 @@ ANSWERS = {
     "a header with it": b"HTTP/1.1 500 Oh\r\nX: {request}",
     "a status with it": b"HTTP/1.1 500 {request}",
     "JSON with it": b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"rows": [], "x": "{request}"}',
+    "an error with it": b'HTTP/1.1 400 Oh\r\nConnection: close\r\n\r\n{"code": "XX000", "message": "LOGIN"}',
     "the question for a password": b"R\0\0\0\x08\0\0\0\3",
     "the question for a hash": b"R\0\0\0\x0c\0\0\0\5salt",
     "the question for SCRAM": b"R\0\0\0\x18\0\0\0\nSCRAM-SHA-256\0\0",
@@ -92,9 +93,15 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_server_that_shows_what_it_gets(transport: str, name: str, early: str) -> None:
     keywords = {**elsewhere(transport, "127.0.0.1", 0), "password": SECRET}
+    # Only a request over HTTP has them in it.
+    login = f"postgresql://u:{quote(SECRET)}@db.example.com/ Bearer {TOKEN}" if transport == "http" else ""
     if transport == "http":
         keywords["auth_token"] = TOKEN
-    with logged() as parts, FakeServer(ANSWERS[name]) as server, pytest.raises(neonps.Error) as caught:
+    with (
+        logged() as parts,
+        FakeServer(ANSWERS[name].replace(b"LOGIN", login.encode())) as server,
+        pytest.raises(neonps.Error) as caught,
+    ):
         where = {"port": server.port} if transport == "tcp" else {"gateway": f"http://127.0.0.1:{server.port}"}
         allowed = "password,md5,scram-sha-256"
         with neonps.connect(**{**keywords, **where}, pipeline_connect=early, require_auth=allowed) as conn:

@@ -121,8 +121,6 @@ def test_a_list_of_what_was_revoked(use: Use, certificates: Certificates, tmp_pa
     path.write_bytes(certificates.revoked(server=False))
     use(certificates.context(), **{keyword: value})
     path.write_bytes(certificates.revoked(server=True) + b"\n")
-    if keyword == "sslcrldir":
-        (tmp_path / "another").touch()
     with pytest.raises(neonps.OperationalError, match="certificate verify failed: certificate revoked"):
         use(certificates.context(), **{keyword: value})
 

@@ -170,7 +170,7 @@ class HttpTransport(Transport):
     def _explained(self, error: e.Error, token: str | None) -> e.Error:
         """The same error; if it is not one of Postgres, with where it comes from and what it means."""
         if error.sqlstate is not None or error.status is None:
-            return error
+            return self._without_login(error, token)
         message = f"{self._endpoint.url}: {error}"
         # What is quoted can be a page on which a server shows the request that it got.
         for secret in filter(None, (token, self.settings.password)):
@@ -178,6 +178,18 @@ class HttpTransport(Transport):
         if not self._harmless and not 400 <= error.status < 500:
             message += f"\n{_OUTCOME_UNKNOWN}"
         error.args = (message,)
+        return error
+
+    def _without_login(self, error: e.Error, token: str | None) -> e.Error:
+        """The same error of Postgres, should somebody in between have quoted what we log in with.
+
+        The password alone can be any word of it, and stays.
+        """
+        login = f":{encode(self.settings.password)}@" if self.settings.password else None
+        for secret, shown in ((token, "…"), (login, ":…@")):
+            if secret:
+                error.args = tuple(str(each).replace(secret, shown) for each in error.args)
+                error._fields = {code: value.replace(secret, shown) for code, value in error._fields.items()}
         return error
 
     def _connection(self) -> Flow[HttpConnection]:

@@ -116,4 +116,7 @@ def _files(tls: TLS) -> list[str]:
 def _versions(tls: TLS) -> tuple[tuple[int, int], ...]:
     """What changes when one of the files does."""
     states = [os.stat(path) for path in _files(tls)]
+    if tls.crldir is not None:
+        with os.scandir(tls.crldir) as entries:
+            states += [os.stat(entry) for entry in sorted(entries, key=lambda entry: entry.name)]
     return tuple((state.st_mtime_ns, state.st_size) for state in states)
