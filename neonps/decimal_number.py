@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 #: More digits than a number of 64 bits has. Python takes long over thousands of them, or refuses them.
-_MOST_DIGITS = 20
+MOST_DIGITS = 20
 
 
 def decimal_number(text: str) -> int | None:
     """The number; None if the text is none, or is longer than any that Postgres has."""
-    return int(text) if len(text) <= _MOST_DIGITS and text.isdecimal() else None
+    return int(text) if len(text) <= MOST_DIGITS and text.isdecimal() else None

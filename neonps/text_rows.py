@@ -71,6 +71,8 @@ def _columns(messages: bytes, ntuples: int, count: int, constant: bytes) -> list
     if size >= _LONG:
         return None
     total = len(messages)
+    if (b"\xfe" in messages and _EMPTY in messages) or (b"\xff" in messages and _NULL in messages):
+        return None  # not UTF-8, but a server could send it
     messages = messages.replace(_EMPTY_SIZE, _EMPTY)
     if b"\xff" in messages:
         messages = messages.replace(_NULL_SIZE, _NULL)

@@ -29,7 +29,7 @@ _FOUR_BYTES = 1 << 32
 _EIGHT_BYTES = 1 << 64
 
 #: How much is shown of the message of a server that is no Postgres, in characters.
-_SHOWN_MESSAGE = 2000
+SHOWN_MESSAGE = 2000
 
 
 class Statement(Record):
@@ -267,12 +267,12 @@ def error_from_response(
 def _message(body: Any) -> str | None:
     """What a proxy's own error says."""
     if isinstance(body, str):
-        return body[:_SHOWN_MESSAGE]
+        return body[:SHOWN_MESSAGE]
     if isinstance(body, dict):
         text = body.get("message") or body.get("msg") or body.get("error")
         code = body.get("code")
         if isinstance(text, str):
-            text = text[:_SHOWN_MESSAGE]
+            text = text[:SHOWN_MESSAGE]
             return f"{text} [{code}]" if isinstance(code, str) and len(code) <= 100 and code not in text else text
     return None
 

@@ -103,8 +103,6 @@ class WebSocketTunnel:
         try:
             self._ws.receive_data(rest or None)
             for event in self._ws.events():
-                if self.closed and not isinstance(event, CloseConnection):
-                    raise ProtocolError("the server has sent more after it had closed the WebSocket")
                 if isinstance(event, BytesMessage):
                     payload.append(event.data)
                 else:
