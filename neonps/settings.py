@@ -62,6 +62,8 @@ class Settings(Record):
         fetch_url, websocket_url: the endpoint of the transport; None for other transports.
         tls: how to secure the connection that the transport makes; None for not at all.
         connect_timeout: how long connecting may take, in seconds; None for ever.
+        patience: for how long to try again to connect, in seconds; None if nobody has said so, see
+            `neonps.flows.retrying`.
         timeout: how long any other call may wait, in seconds; None for ever. Over HTTP it is HTTP_TIMEOUT by default.
         pipeline_connect: what to send before the server asks for it: "scram", "password" or "off".
         lazy: do not wait for the server's last word on the login.
@@ -94,6 +96,7 @@ class Settings(Record):
     websocket_url: Endpoint | None = None
     tls: TLS | None = None
     connect_timeout: float | None = None
+    patience: float | None = None
     timeout: float | None = None
     pipeline_connect: str = "off"
     lazy: bool = False
@@ -228,6 +231,7 @@ def resolve(
     if "auth_token" in options and route.transport != "http":
         raise e.NotSupportedError(f"auth_token needs transport=http, not {route.transport}")
     require_auth, pipeline_connect = _authentication(options, route, readable=_is_readable(hosts, route))
+    connect_timeout = timeout_from_conninfo({"connect_timeout": options.text("connect_timeout") or "0"})
     return Settings(
         transport=route.transport,
         provider=route.provider and route.provider.name,
@@ -241,7 +245,8 @@ def resolve(
         fetch_url=endpoint if route.transport == "http" else None,
         websocket_url=endpoint if route.transport == "websocket" else None,
         tls=first.tls,
-        connect_timeout=timeout_from_conninfo({"connect_timeout": options.text("connect_timeout") or "0"}),
+        connect_timeout=connect_timeout,
+        patience=connect_timeout if _is_limited(options) else None,
         timeout=_timeout(options, route),
         pipeline_connect=pipeline_connect,
         lazy=options.boolean("lazy", False) and target == "any",  # what the server is has to be heard first
@@ -412,6 +417,11 @@ def _timeout(options: Options, route: Route) -> float | None:
     if route.transport == "http" and "timeout" not in options:
         return HTTP_TIMEOUT
     return options.seconds("timeout")
+
+
+def _is_limited(options: Options) -> bool:
+    """Whether `connect_timeout` is given, and not to stand for the default."""
+    return float(options.text("connect_timeout") or 0) > 0
 
 
 def _keepalive(options: Options) -> KeepAlive:

@@ -14,6 +14,7 @@ class Relay:
 
     Args:
         host, port: the server.
+        listen: the port to listen on; 0 for any.
 
     Attributes:
         port: where it listens.
@@ -21,9 +22,9 @@ class Relay:
         accepted: how many connections were made to it.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, listen: int = 0) -> None:
         self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", listen))
         self.port: int = self._listener.getsockname()[1]
         self.sent: list[bytes] = []
         self.accepted = 0

@@ -143,7 +143,7 @@ def test_a_server_that_starts(peer: Peer, live: int) -> None:
         keywords = {"sslmode": "disable", **several(starting.port, live)}
         assert peer.connect(**keywords).info.port == live
         with pytest.raises(peer.module.OperationalError, match="FATAL:  the database system is starting up"):
-            peer.connect(**{**keywords, **several(starting.port)})
+            peer.connect(**{**keywords, **several(starting.port)}, connect_timeout=2)  # neonps tries again until then
 
 
 @on_hosts

@@ -9,7 +9,7 @@ import pytest
 
 import neonps
 from neonps.flows.http import HttpTransport
-from neonps.flows.requests import Close, Deadline, Flow, Open, Poll, Receive, Send
+from neonps.flows.requests import Clock, Close, Deadline, Flow, Open, Poll, Receive, Send
 from neonps.pq import ExecStatus
 from neonps.protocol.result import Result
 from neonps.protocol.textresult import ListResult
@@ -46,7 +46,7 @@ class Endpoint:
         return self._run(self.transport.guard(flow, None))
 
     def _run(self, flow: Flow[list[Result]]) -> list[Result]:
-        answers: dict[type, Any] = {Open: None, Close: None, Deadline: None, Send: None, Poll: None}
+        answers: dict[type, Any] = {Open: None, Close: None, Deadline: None, Send: None, Poll: None, Clock: 0.0}
         try:
             request = next(flow)
             while True:

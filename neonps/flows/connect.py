@@ -26,6 +26,7 @@ from .requests import (
     Send,
     StartTLS,
 )
+from .retrying import Retries
 from .session import Session
 from .target import check_target
 from .way import open_way
@@ -37,12 +38,25 @@ _INVALID_PASSWORD = "28P01"
 def open_session(settings: Settings) -> Flow[Session]:
     """Connect to the first host that can be reached, lets us in and is what `target_session_attrs` wants.
 
-    Each address of each host is tried, and each may take `connect_timeout`. With `lazy` it returns as soon as the last
-    message of the login could be sent; that message then travels with the first statement.
+    Each address of each host is tried, and each may take `connect_timeout`. If nothing has failed for good, all of them
+    are tried again, see `neonps.flows.retrying`. With `lazy` it returns as soon as the last message of the login could
+    be sent; that message then travels with the first statement.
 
     Raises:
         OperationalError: there is no such host. Its message has all the reasons, its `diag` is that of the last.
     """
+    retries = Retries(settings)
+    yield from retries.start()
+    while True:
+        try:
+            return (yield from _open_session_once(settings, retries))
+        except e.OperationalError as error:
+            yield Deadline(None)
+            if not (yield from retries.again()):
+                raise retries.explained(error) from None
+
+
+def _open_session_once(settings: Settings, retries: Retries) -> Flow[Session]:
     hosts = list(settings.hosts)
     if settings.load_balance_hosts:
         _shuffle(hosts)
@@ -52,14 +66,15 @@ def open_session(settings: Settings) -> Flow[Session]:
         failures.clear()
         for host in hosts:
             try:
-                attempts = known.get(host) or (yield from _find_addresses(settings, host))
+                attempts = known.get(host) or (yield from _find_addresses(settings, host, retries))
             except e.OperationalError as error:
                 failures.append(error.with_traceback(None))
+                retries.note(error)
                 continue
             known[host] = attempts
             for attempt in attempts:
                 try:
-                    return (yield from _open_session_at(attempt, target))
+                    return (yield from _open_session_at(attempt, target, retries))
                 except e.OperationalError as error:
                     failures.append(error.with_traceback(None))
     raise _all_of(failures)
@@ -69,12 +84,12 @@ def open_session(settings: Settings) -> Flow[Session]:
 _PASSES = {"prefer-standby": ("standby", "any")}
 
 
-def _find_addresses(settings: Settings, host: Host) -> Flow[list[Settings]]:
+def _find_addresses(settings: Settings, host: Host, retries: Retries) -> Flow[list[Settings]]:
     """The settings for each address of a host."""
     at = settings.at(host)
     if settings.transport != "tcp" or host.hostaddr is not None or is_socket(host.host) or settings.proxy is not None:
         return [at]
-    yield Deadline(settings.connect_timeout)
+    yield Deadline((yield from retries.limit()))
     try:
         addresses: list[str] = yield Resolve(host.host, host.port)
     except DeadlinePassed:
@@ -103,8 +118,8 @@ def _all_of(failures: list[e.Error]) -> e.Error:
     return last
 
 
-def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
-    yield Deadline(settings.connect_timeout)
+def _open_session_at(settings: Settings, target: str, retries: Retries) -> Flow[Session]:
+    yield Deadline((yield from retries.limit()))
     log(DEBUG, "connecting", settings)
     level = WARNING
     try:
@@ -120,13 +135,17 @@ def _open_session_at(settings: Settings, target: str) -> Flow[Session]:
         level = INFO  # nothing is wrong with a server that is not of the kind that is looked for
         yield from check_target(session, target)
         return session
-    except DeadlinePassed:
+    except DeadlinePassed as passed:
+        retries.note(passed)
         yield Close()
         raise _logged(e.ConnectionTimeout(_failed(settings, "connection timeout expired")), settings, level) from None
     except e.Error as error:
+        if level is WARNING:
+            retries.note(error)
         yield Close()
         raise _logged(_located(error, settings), settings, level) from None
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:
+        retries.note(error)
         yield Close()
         failure = e.OperationalError(_failed(settings, describe(error)))
         if isinstance(error, UpgradeRefused):
@@ -153,7 +172,9 @@ def open_channel(settings: Settings) -> Flow[Channel]:
     except OSError as error:
         if error.errno is None:  # it is not the system that says so
             raise
-        raise OSError(f"{describe(error)}\n\t{_IS_IT_RUNNING[is_socket(settings.host)]}") from None
+        explained = OSError(f"{describe(error)}\n\t{_IS_IT_RUNNING[is_socket(settings.host)]}")
+        explained.errno = error.errno
+        raise explained from None
     channel = Channel()
     if settings.tls is not None:
         if not settings.direct_tls:

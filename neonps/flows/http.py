@@ -26,6 +26,7 @@ from ..tokens import first_words
 from ..typeinfo import TypesRegistry
 from .failures import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Poll, Receive, Send
+from .retrying import UNAVAILABLE, Retries, is_waking
 from .transport import Deliver, Query, Tally, Transport
 from .way import open_way
 
@@ -144,7 +145,29 @@ class HttpTransport(Transport):
         headers = request_headers(settings.http_connection_string(), token, characteristics)
         body = request_body(statements)
         self._harmless = characteristics is not None and characteristics.read_only is True
-        http = yield from self._connection()
+        retries = Retries(settings)
+        yield from retries.start()
+        while True:
+            response = yield from self._answer(headers, body, retries)
+            if not self._was_not_run(response):
+                break
+            retries.note_unavailable(response.headers)
+            if not (yield from retries.again()):
+                break
+        if response.status != 200:
+            if query is None:
+                raise self._explained(error_from_response(response), token)
+            text = None if query.shown is None else query.shown.decode()
+            failure = error_from_response(response, text, query.untyped_position)
+            raise self._explained(failure, token)
+        try:
+            return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
+        except e.OperationalError as error:
+            raise self._explained(error, token) from None
+
+    def _answer(self, headers: dict[str, str], body: bytes, retries: Retries) -> Flow[Response]:
+        """Make one request, and give what answers it."""
+        http = yield from self._connection(retries)
         try:
             data = http.request("POST", headers, body)
         except ValueError as error:
@@ -156,16 +179,19 @@ class HttpTransport(Transport):
         self._sent = False
         self.request_id = response.headers.get("neon-request-id")
         self.log(DEBUG, "request", status=response.status, request_id=self.request_id)
-        if response.status != 200:
-            if query is None:
-                raise self._explained(error_from_response(response), token)
-            text = None if query.shown is None else query.shown.decode()
-            failure = error_from_response(response, text, query.untyped_position)
-            raise self._explained(failure, token)
-        try:
-            return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
-        except e.OperationalError as error:
-            raise self._explained(error, token) from None
+        return response
+
+    def _was_not_run(self, response: Response) -> bool:
+        """Whether it is certain that a request can be made again: the database is waking up, or the service busy.
+
+        A proxy answers 503 also when it has lost the server in the middle of a request. One that says when to come
+        again has not begun; otherwise only what changes nothing is tried again.
+        """
+        if response.status == 200:
+            return False
+        if response.status == UNAVAILABLE and (self._harmless or "retry-after" in response.headers):
+            return True
+        return is_waking(error_from_response(response))
 
     def _explained(self, error: e.Error, token: str | None) -> e.Error:
         """The same error; if it is not one of Postgres, with where it comes from and what it means."""
@@ -192,7 +218,7 @@ class HttpTransport(Transport):
                 error._fields = {code: value.replace(secret, shown) for code, value in error._fields.items()}
         return error
 
-    def _connection(self) -> Flow[HttpConnection]:
+    def _connection(self, retries: Retries) -> Flow[HttpConnection]:
         """The connection that was kept alive, if the server has not closed it meanwhile, or a new one."""
         if self._http is not None:
             if self._http.reusable and (yield from self._is_silent()):
@@ -201,16 +227,14 @@ class HttpTransport(Transport):
         settings, endpoint = self.settings, self._endpoint
         self.log(DEBUG, "reconnecting" if self.requests else "connecting")
         try:
-            yield from open_way(
-                endpoint.host,
-                endpoint.port,
-                settings.tls,
-                settings.keepalive,
-                settings.proxy,
-                settings.connect_timeout,
-            )
+            limit = yield from retries.limit()
+            yield from open_way(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.proxy, limit)
         except OSError as error:
-            raise self._not_connected(e.OperationalError, describe(error)) from None
+            retries.note(error)
+            failure = self._not_connected(e.OperationalError, describe(error))
+            if (yield from retries.again()):
+                return (yield from self._connection(retries))
+            raise retries.explained(failure) from None
         except DeadlinePassed:
             raise self._not_connected(e.ConnectionTimeout, "connection timeout expired") from None
         self.log(DEBUG, "connected")

@@ -148,7 +148,8 @@ class Upstream:
 
     def __init__(self, url: str, *, allow: Collection[str] = ()) -> None:
         settings = resolve(url, {"transport": "tcp"})
-        self.settings = settings._replace(connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT)
+        # Clients try again by themselves, and know for how long.
+        self.settings = settings._replace(connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT, patience=0.0)
         self._servers: dict[str, Settings] = {}
         for host in self.settings.hosts:
             names = LOOPBACK if is_socket(host.host) or is_loopback(host.host) else (host.host,)

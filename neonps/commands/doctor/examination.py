@@ -70,7 +70,7 @@ class Examination:
     def __init__(
         self, settings: Settings, secrets: Secrets, report: Callable[[Step], None], environ: Mapping[str, str]
     ) -> None:
-        self._settings = settings
+        self._settings = settings._replace(patience=0.0)  # what is wrong now is what there is to tell
         self._environ = environ
         self._secrets = secrets
         self._report = report
