@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -21,6 +22,7 @@ import neonps
 from neonps.commands.doctor.diagnosis import diagnose
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway
+from neonps.gateway.upstream import Upstream
 from neonps.local import serve
 from neonps.proxies import is_excepted, parse_proxy
 from neonps.settings import resolve
@@ -406,6 +408,9 @@ PLAIN = "user=u gateway=http://g.example.com sslmode=disable"
         ("user=u host=h.example.com", {"HTTPS_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, None),
         ("user=u host=h.example.com", {"NEONPS_PROXY": "http://p:1"}, "http://p:1 None None"),
         ("user=u host=/tmp", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u host=localhost,127.0.0.1", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u gateway=http://localhost:1", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u gateway=https://[::1]:1", {"NEONPS_PROXY": "http://p:1"}, None),
         (f"{REMOTE} proxy=http://a:b@q:2", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "http://q:2 a b"),
         (f"{REMOTE} proxy=''", {"HTTPS_PROXY": "http://p:1", "NEONPS_PROXY": "http://q:1"}, None),
         (f"{REMOTE} proxy=none", {"HTTPS_PROXY": "http://p:1"}, None),
@@ -532,7 +537,7 @@ def test_the_login_is_not_among_the_parameters(url: str, files: Files, proxy: Pr
 
 def test_doctor_goes_through_the_proxy(dsn: str, files: Files, tls_proxy: ProxyServer, secure: Gateway) -> None:
     proxy = f"https://{IN_URL}@127.0.0.1:{tls_proxy.port}"
-    diagnosis = diagnose(f"{dsn}?gateway={secure.url}&sslrootcert={files.ca}", "here", {"NEONPS_PROXY": proxy})
+    diagnosis = diagnose(f"{dsn}?gateway={secure.url}&sslrootcert={files.ca}&proxy={quote(proxy)}", "here", {})
     assert diagnosis.usable == ["websocket", "http", "tcp"]
     steps = {transport: [s.name for s in diagnosis.steps if s.transport == transport] for transport in diagnosis.usable}
     assert steps == {
@@ -595,8 +600,16 @@ def test_doctor_reads_the_names_in_a_certificate_behind_a_proxy(
     ca.issue_cert("other.example.com").private_key_and_cert_chain_pem.write_to_path(str(cert))
     both.write_bytes(ca.cert_pem.bytes() + Path(files.ca).read_bytes())
     with serve(dsn, tls_cert=str(cert)) as server:
-        url = f"{dsn}?fetch_endpoint={server.gateway.url}/sql&sslrootcert={both}"
-        diagnosis = diagnose(url, "here", {"NEONPS_PROXY": f"https://{IN_URL}@127.0.0.1:{tls_proxy.port}"})
+        proxy = quote(f"https://{IN_URL}@127.0.0.1:{tls_proxy.port}")
+        url = f"{dsn}?fetch_endpoint={server.gateway.url}/sql&sslrootcert={both}&proxy={proxy}"
+        diagnosis = diagnose(url, "here", {})
     failed = next(s for s in diagnosis.steps if s.transport == "http" and s.result == "failed")
     assert failed.name == "tls"
     assert "other.example.com" in failed.advice
+
+
+def test_the_gateway_goes_to_postgres_without_a_proxy(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(neonps.NotSupportedError, match="the gateway connects to Postgres without one"):
+        Upstream(f"{dsn}?proxy=http://127.0.0.1:1")
+    monkeypatch.setenv("NEONPS_PROXY", "http://p.example.com")
+    assert Upstream("postgresql://h.example.com/d", allow=["x.example.com:1"]).settings.proxy is None
