@@ -14,7 +14,7 @@ _scheme = pattern("([A-Za-z][A-Za-z0-9+.-]*)://")
 _after_scheme = pattern(
     r"""
     (?P<userinfo>[^/?]*@)?
-    (?: \[(?P<ipv6>[0-9A-Fa-f:.]+)\] | (?P<host>[^:/?]+))
+    (?: \[(?P<ipv6>[0-9A-Fa-f:.]+)(?:%(?:25)?(?P<zone>[A-Za-z0-9._~-]+))?\] | (?P<host>[^:/?]+))
     (?: : (?P<port>[0-9]*))?
     (?P<path>/[^?]*)?
     (?P<query>\?.*)?
@@ -30,7 +30,7 @@ class Endpoint(Record):
 
     Args:
         secure: over TLS (`https`, `wss`).
-        host: a name or an address; IPv6 without brackets.
+        host: a name or an address; IPv6 without brackets, with its zone if it has one.
         port: the TCP port.
         target: path and query, as a request has it.
         websocket: `url` is to have the scheme `ws` or `wss`.
@@ -72,6 +72,9 @@ class Endpoint(Record):
         if match["userinfo"]:
             raise e.ProgrammingError(f"{keyword}: the URL has a user in it, which is not supported")
         host = match["ipv6"] or check_host(match["host"], keyword)
+        # RFC 6874 has the % before a zone percent-encoded; people write it as they see it elsewhere.
+        if match["zone"]:
+            host = f"{host}%{match['zone']}"
         if scheme is not None:
             if scheme[1].lower() not in _SCHEMES:
                 raise e.ProgrammingError(f"{keyword}: the URL should begin with https://, http://, wss:// or ws://")
@@ -86,7 +89,8 @@ class Endpoint(Record):
     @property
     def host_header(self) -> str:
         """The value of the header `Host` (RFC 9110 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        # A zone has a meaning on this machine only (RFC 6874 4).
+        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
         return host if self.port == _default_port(self.secure) else f"{host}:{self.port}"
 
     @property

@@ -54,9 +54,9 @@ class Options:
     def __contains__(self, keyword: str) -> bool:
         return bool(self._values.get(keyword))
 
-    def is_empty(self, keyword: str) -> bool:
-        """Whether the keyword is given as ""."""
-        return self._values.get(keyword) == ""
+    def has(self, keyword: str) -> bool:
+        """Whether the keyword is given so far, also if it is given as ""."""
+        return keyword in self._values
 
     def fill(self, values: Mapping[str, Any]) -> None:
         """Take values for the keywords that have none yet."""

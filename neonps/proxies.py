@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from . import errors as e
-from .endpoint import Endpoint, is_loopback
+from .endpoint import Endpoint
 from .flows.requests import TLS
 from .hosts import tls_for
 from .options import Options
@@ -96,28 +96,25 @@ def parse_proxy(url: str, source: str) -> Proxy:
     return Proxy(endpoint.secure, endpoint.host, endpoint.port, source, user, password)
 
 
-def find_proxy(
-    options: Options, environ: Mapping[str, str], host: str, port: int, *, secure: bool | None, ignore_environ: bool
-) -> Proxy | None:
-    """The proxy that leads to a host; None for none.
+def find_proxy(options: Options, environ: Mapping[str, str], endpoint: Endpoint | None, source: str) -> Proxy | None:
+    """The proxy that leads to a server; None for none.
 
     Args:
         options: `proxy` of them is always taken.
         environ: variables that other programs know too, for what is spoken over HTTP.
-        host, port: what is to be connected to.
-        secure: it is spoken to by HTTP over TLS; None for no HTTP.
-        ignore_environ: look at `options` alone.
+        endpoint: what is to be connected to; None where HTTP is not spoken.
+        source: what `proxy` is from.
 
     Raises:
         ProgrammingError, NotSupportedError: see `parse_proxy()`.
     """
     given = options.text("proxy")
     if given is not None:
-        found = None if given.strip().lower() == NONE else parse_proxy(given, "proxy")
-    elif secure is None or ignore_environ:
-        return None
+        found = None if given.strip().lower() == NONE else parse_proxy(given, source)
+    elif endpoint is not None:
+        found = _from_environment(environ, endpoint.host, endpoint.port, endpoint.secure)
     else:
-        found = _from_environment(environ, host, port, secure)
+        return None
     if found is None or not found.secure:
         return found
     # The client's certificate is for the server alone.
@@ -126,9 +123,6 @@ def find_proxy(
 
 
 def _from_environment(environ: Mapping[str, str], host: str, port: int, secure: bool) -> Proxy | None:
-    # "localhost" means another machine to a proxy.
-    if is_loopback(host):
-        return None
     names = ["https_proxy", "HTTPS_PROXY"] if secure else ["http_proxy", "HTTP_PROXY"]
     if not secure and "REQUEST_METHOD" in environ:
         # A CGI program gets the header "Proxy" of a request as HTTP_PROXY. Windows does not tell the two names apart.

@@ -203,7 +203,7 @@ def resolve(
     service = options.text("service") or environ.get("PGSERVICE")
     if service:
         options.fill(read_service(service, environ))
-    direct = options.is_empty("proxy")  # which an empty variable does not say
+    explicit = options.has("proxy")
     options.fill(from_environment(environ))
     user = options.text("user") or _system_user()
     dbname = options.text("dbname") or user
@@ -223,7 +223,7 @@ def resolve(
             f'weak sslmode "{sslmode}" may not be used with sslnegotiation=direct'
             ' (use "require", "verify-ca", or "verify-full")'
         )
-    proxy = _proxy(options, environ, hosts, route, direct=direct)
+    proxy = _proxy(options, environ, hosts, route, explicit=explicit)
     target = options.choice("target_session_attrs", TARGETS) or "any"
     _check_supported(options, hosts, route, target)
     hosts = with_passwords(hosts, options, environ, dbname=dbname, user=user)
@@ -283,19 +283,21 @@ def _check_endpoint_suffices(hosts: tuple[Host, ...], route: Route) -> None:
 
 
 def _proxy(
-    options: Options, environ: Mapping[str, str], hosts: tuple[Host, ...], route: Route, *, direct: bool
+    options: Options, environ: Mapping[str, str], hosts: tuple[Host, ...], route: Route, *, explicit: bool
 ) -> Proxy | None:
-    """The proxy that leads to the endpoint, or to the hosts."""
+    """The proxy that leads to the endpoint, or to the hosts; `explicit` is whether `proxy` is not from a variable."""
     endpoint = route.endpoint
-    if "proxy" not in options and (direct or endpoint is None):
+    if "proxy" not in options and (explicit or endpoint is None):
         return None
     if endpoint is None and any(is_socket(host.host) and host.hostaddr is None for host in hosts):
         return None
+    near = [endpoint.host] if endpoint is not None else [host.hostaddr or host.host for host in hosts]
+    # "localhost" means another machine to a proxy: there has to be somebody who means that.
+    if not explicit and all(map(is_loopback, near)):
+        return None
     from .proxies import find_proxy
 
-    at = hosts[0] if endpoint is None else endpoint
-    secure = None if endpoint is None else endpoint.secure
-    proxy = find_proxy(options, environ, at.host, at.port, secure=secure, ignore_environ=direct)
+    proxy = find_proxy(options, environ, endpoint, "proxy" if explicit else "NEONPS_PROXY")
     plain = options.text("sslmode") == "disable" or (proxy is not None and is_loopback(proxy.host))
     if proxy is not None and not plain and any(host.tls is None for host in hosts):
         raise e.ProgrammingError(

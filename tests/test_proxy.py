@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -18,8 +19,10 @@ from proxy_server import ProxyServer
 from transports import through_gateway
 
 import neonps
+from neonps.commands.doctor.diagnosis import diagnose
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway
+from neonps.gateway.upstream import Upstream
 from neonps.local import serve
 from neonps.proxies import is_excepted, parse_proxy
 from neonps.settings import resolve
@@ -405,6 +408,9 @@ PLAIN = "user=u gateway=http://g.example.com sslmode=disable"
         ("user=u host=h.example.com", {"HTTPS_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, None),
         ("user=u host=h.example.com", {"NEONPS_PROXY": "http://p:1"}, "http://p:1 None None"),
         ("user=u host=/tmp", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u host=localhost,127.0.0.1", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u gateway=http://localhost:1", {"NEONPS_PROXY": "http://p:1"}, None),
+        ("user=u gateway=https://[::1]:1", {"NEONPS_PROXY": "http://p:1"}, None),
         (f"{REMOTE} proxy=http://a:b@q:2", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "http://q:2 a b"),
         (f"{REMOTE} proxy=''", {"HTTPS_PROXY": "http://p:1", "NEONPS_PROXY": "http://q:1"}, None),
         (f"{REMOTE} proxy=none", {"HTTPS_PROXY": "http://p:1"}, None),
@@ -524,3 +530,86 @@ def test_the_login_is_not_among_the_parameters(url: str, files: Files, proxy: Pr
     with neonps.connect(url, proxy=f"http://{IN_URL}@127.0.0.1:{proxy.port}") as connection:
         told = [connection.info.dsn, str(connection.info.get_parameters()), repr(connection)]
     assert all("p%40ss" not in text and "p@ss" not in text for text in told)
+
+
+# Doctor
+
+
+def test_doctor_goes_through_the_proxy(dsn: str, files: Files, tls_proxy: ProxyServer, secure: Gateway) -> None:
+    proxy = f"https://{IN_URL}@127.0.0.1:{tls_proxy.port}"
+    diagnosis = diagnose(f"{dsn}?gateway={secure.url}&sslrootcert={files.ca}&proxy={quote(proxy)}", "here", {})
+    assert diagnosis.usable == ["websocket", "http", "tcp"]
+    steps = {transport: [s.name for s in diagnosis.steps if s.transport == transport] for transport in diagnosis.usable}
+    assert steps == {
+        "websocket": ["dns", "tcp", "tls", "proxy", "tls", "upgrade", "login", "query"],
+        "http": ["dns", "tcp", "tls", "proxy", "tls", "endpoint", "login", "query"],
+        "tcp": ["dns", "tcp", "tls", "proxy", "tls", "login", "query"],
+    }
+    facts = [step.fact for step in diagnosis.steps]
+    assert f"the way to 127.0.0.1:{secure.port} is open" in facts
+    assert all("p@ss" not in fact and "p%40ss" not in fact for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("answer", "step", "advice"),
+    [
+        (b"HTTP/1.1 407 No\r\n\r\n", "proxy", "http://USER:PASSWORD@HOST:PORT"),
+        (b"HTTP/1.1 403 No\r\n\r\n", "proxy", "have whoever runs it allow CONNECT"),
+        (b"HTTP/1.1 502 No\r\n\r\n", "proxy", "does not get to the server"),
+        (b"HTTP/1.1 500 No\r\n\r\n", "proxy", "names http://127.0.0.1:"),
+        (b"SSH-2.0-x\r\n", "proxy", "no proxy that does CONNECT"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "tls", "hung up as soon as TLS began"),
+    ],
+)
+def test_doctor_tells_what_is_wrong_with_a_proxy(dsn: str, answer: bytes, step: str, advice: str) -> None:
+    with FakeServer(answer) as server:
+        url = f"{dsn}?fetch_endpoint=https://gateway.invalid&proxy=http://u:{SECRET}@127.0.0.1:{server.port}"
+        diagnosis = diagnose(url, "here", {})
+    failed = next(s for s in diagnosis.steps if s.transport == "http" and s.result == "failed")
+    assert failed.name == step
+    assert advice in failed.advice
+    assert SECRET not in f"{diagnosis}"
+
+
+def told_of_tls_with_a_proxy(dsn: str, port: int, files: Files) -> None:
+    """Doctor tells that TLS with the proxy at this port fails."""
+    way = f"fetch_endpoint=https://gateway.invalid&proxy=https://127.0.0.1:{port}"
+    diagnosis = diagnose(f"{dsn}?{way}&sslrootcert={files.other_ca}&connect_timeout=2", "here", {})
+    failed = next(s for s in diagnosis.steps if s.transport == "http" and s.result == "failed")
+    assert failed.name == "tls"
+    assert f"proxy names https://127.0.0.1:{port}, with which TLS has failed" in failed.advice
+
+
+def test_doctor_tells_that_the_certificate_of_a_proxy_is_not_good(
+    dsn: str, files: Files, tls_proxy: ProxyServer
+) -> None:
+    told_of_tls_with_a_proxy(dsn, tls_proxy.port, files)
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_doctor_tells_that_a_proxy_has_no_tls(dsn: str, files: Files, answer: bytes | None) -> None:
+    with FakeServer(answer, close=answer is not None) as server:
+        told_of_tls_with_a_proxy(dsn, server.port, files)
+
+
+def test_doctor_reads_the_names_in_a_certificate_behind_a_proxy(
+    dsn: str, tls_proxy: ProxyServer, files: Files, tmp_path: Path
+) -> None:
+    ca = trustme.CA()
+    cert, both = tmp_path / "server.pem", tmp_path / "both.pem"
+    ca.issue_cert("other.example.com").private_key_and_cert_chain_pem.write_to_path(str(cert))
+    both.write_bytes(ca.cert_pem.bytes() + Path(files.ca).read_bytes())
+    with serve(dsn, tls_cert=str(cert)) as server:
+        proxy = quote(f"https://{IN_URL}@127.0.0.1:{tls_proxy.port}")
+        url = f"{dsn}?fetch_endpoint={server.gateway.url}/sql&sslrootcert={both}&proxy={proxy}"
+        diagnosis = diagnose(url, "here", {})
+    failed = next(s for s in diagnosis.steps if s.transport == "http" and s.result == "failed")
+    assert failed.name == "tls"
+    assert "other.example.com" in failed.advice
+
+
+def test_the_gateway_goes_to_postgres_without_a_proxy(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(neonps.NotSupportedError, match="the gateway connects to Postgres without one"):
+        Upstream(f"{dsn}?proxy=http://127.0.0.1:1")
+    monkeypatch.setenv("NEONPS_PROXY", "http://p.example.com")
+    assert Upstream("postgresql://h.example.com/d", allow=["x.example.com:1"]).settings.proxy is None

@@ -17,16 +17,18 @@ class TLSPostgres:
     Args:
         postgres: it.
         tls: with the certificate; None for a server that does not support TLS.
+        host: the address to listen at.
 
     Attributes:
         port: it.
         alpn: the application protocol of each connection.
     """
 
-    def __init__(self, postgres: EmbeddedPostgres, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, postgres: EmbeddedPostgres, tls: ssl.SSLContext | None, host: str = "127.0.0.1") -> None:
         self._postgres = postgres
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self.alpn: list[str | None] = []
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()

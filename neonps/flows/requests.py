@@ -121,7 +121,8 @@ class Open(Record):
     """Open a connection to `host` and `port`, TLS included when `tls` is given; answers None.
 
     `host` is a name, an address, or, when it starts with `/` or `@`, the directory of a Unix socket, in which
-    the file `.s.PGSQL.{port}` is meant. Each address of a name is tried in turn. It may take `timeout` seconds, and no
+    the file `.s.PGSQL.{port}` is meant. Each address of a name is tried in turn, none so long that no time is left for
+    the others. It may take `timeout` seconds, and no
     longer than the deadline allows.
     """
 

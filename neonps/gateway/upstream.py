@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from .. import errors as e
+from ..conninfo import conninfo_to_dict
 from ..endpoint import is_loopback
 from ..flows.connect import open_session
 from ..flows.failures import describe
@@ -144,10 +145,13 @@ class Upstream:
 
     Raises:
         ProgrammingError: the URL is not valid.
+        NotSupportedError: it names a proxy.
     """
 
     def __init__(self, url: str, *, allow: Collection[str] = ()) -> None:
-        settings = resolve(url, {"transport": "tcp"})
+        if conninfo_to_dict(url).get("proxy", "none") not in ("", "none"):
+            raise e.NotSupportedError("proxy: the gateway connects to Postgres without one")
+        settings = resolve(url, {"transport": "tcp", "proxy": ""})
         # Clients try again by themselves, and know for how long.
         self.settings = settings._replace(connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT, patience=0.0)
         self._servers: dict[str, Settings] = {}
@@ -157,7 +161,7 @@ class Upstream:
                 self._servers.setdefault(f"{name}:{host.port}".lower(), self.settings.at(host))
         for address in allow:
             name, _, port = address.rpartition(":")
-            there = {"transport": "tcp", "host": name.strip("[]"), "hostaddr": "", "port": port}
+            there = {"transport": "tcp", "proxy": "", "host": name.strip("[]"), "hostaddr": "", "port": port}
             self._servers[address.lower()] = resolve(url, there)
 
     async def open(self, address: str | None = None) -> Stream:

@@ -26,6 +26,16 @@ def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     return [(int(family), address) for family, _, _, _, address in found]
 
 
+def interleaved(addresses: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """The addresses in the order in which to try them: IPv6 and IPv4 in turn (RFC 8305 4), so that one of the two that
+    leads nowhere costs one attempt. The system's order decides which comes first, and about those of one family.
+    """
+    first = [pair for pair in addresses if pair[0] == addresses[0][0]]
+    others = [pair for pair in addresses if pair[0] != addresses[0][0]]
+    paired = [pair for both in zip(first, others, strict=False) for pair in both]
+    return paired + first[len(others) :] + others[len(first) :]
+
+
 def numbers_of(family: int, address: Any) -> str:
     """An address as `numeric_addresses` takes it, without the port."""
     host: str = address[0]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, Open, Receive, Resolve, Send
 from ..record import Record
-from .addresses import numbers_of, numeric_addresses, set_keepalive, unix_address
+from .addresses import interleaved, numbers_of, numeric_addresses, set_keepalive, unix_address
 
 T = TypeVar("T")
 
@@ -24,6 +24,9 @@ T = TypeVar("T")
 _RECEIVE_SIZE = 1 << 18
 #: Who receives less at a time has most likely all that there is, in bytes: it does not fill a packet.
 _PIECE_SIZE = 1 << 10
+#: How long an address may take while there are others to try, in seconds. A packet that opens a connection is sent
+#: again after 1, 3 and 7 seconds.
+_ADDRESS_PATIENCE = 10.0
 #: The longest time that `poll` can wait, in seconds: its milliseconds are an int of C.
 _LONGEST_WAIT = 2_000_000.0
 
@@ -143,12 +146,23 @@ class StreamSocket:
             yield from self.connect(socket.AF_UNIX, address, request.keepalive)
             return
         error: OSError | None = None
-        for family, at in (yield from self._addresses(request.host, request.port)):
+        addresses = interleaved((yield from self._addresses(request.host, request.port)))
+        within = self._deadline
+        for left, (family, at) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            if left > 1:
+                # An address from which nothing comes must leave time for the others.
+                remaining = self._remaining()
+                self.limit(_ADDRESS_PATIENCE if remaining is None else min(_ADDRESS_PATIENCE, remaining / left))
             try:
                 yield from self.connect(family, at, request.keepalive)
                 return
             except OSError as e:
                 error = e
+            except DeadlinePassed:
+                if left == 1:
+                    raise
+            finally:
+                self._deadline = within
         raise error or NameNotResolved(f"host {request.host!r} has no address")
 
     def _addresses(self, host: str, port: int) -> Steps[list[tuple[int, Any]]]:

@@ -22,7 +22,7 @@ def certificate_names(settings: Settings) -> list[str]:
 
     Its chain is verified, but not the name of the host, and nothing is sent to it.
     """
-    runner = _NameReader(settings.tls)
+    runner = _NameReader(past_proxy=settings.proxy is None or not settings.proxy.secure)
     try:
         runner.run(_look(settings))
     except (OSError, DeadlinePassed):
@@ -48,15 +48,20 @@ def _look(settings: Settings) -> Flow[None]:
 
 
 class _NameReader(BlockingRunner):
-    """Does not verify the name of the host in TLS with the server."""
+    """Does not verify the name of the host in TLS with the server; that of a proxy's certificate it does.
 
-    def __init__(self, tls: TLS | None) -> None:
+    Args:
+        past_proxy: the first TLS is not with a proxy.
+    """
+
+    def __init__(self, *, past_proxy: bool) -> None:
         super().__init__()
-        self._tls = tls
+        self._past_proxy = past_proxy
         self.names: list[str] = []
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
-        if tls != self._tls:  # with the proxy
+        if not self._past_proxy:
+            self._past_proxy = True
             return (yield from super().start_tls(tls))
         context = ssl.create_default_context(cafile=tls.rootcert)
         context.check_hostname = False

@@ -129,7 +129,7 @@ class Examination:
             runner.end(f"{error.status}, request id {error.request_id}" if error.request_id else f"{error.status}")
             runner.begin("query" if error.sqlstate and not is_about_login(error) else "login", runner.where)
             runner.began = None
-        failure = Failure(runner.step, settings, error, runner.cause, runner.where, runner.heard)
+        failure = Failure(runner.step, settings, error, runner.cause, runner.where, runner.heard, runner.past_proxy)
         text = _question.sub("", failure.text)
         if not runner.unexplained:
             text = text.partition("\nMultiple connection attempts failed")[0]  # each of them was a step

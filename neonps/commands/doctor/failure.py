@@ -31,6 +31,7 @@ class Failure:
         cause: what the runner has met, if it has: `OSError` or `DeadlinePassed`.
         where: a host, or an address and a port.
         heard: what the server has said first.
+        past_proxy: a proxy was asked for the way, so that TLS is with the server.
         speaks_tls: the server speaks TLS where it was spoken to without.
         names: the hosts that the certificate is for, if it is not for the one that was wanted.
     """
@@ -41,6 +42,7 @@ class Failure:
     cause: BaseException | None
     where: str
     heard: bytes
+    past_proxy: bool = False
     speaks_tls: bool = False
     names: list[str] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ class Failure:
     @property
     def is_at_proxy(self) -> bool:
         """It was not the server that was spoken to, but the proxy."""
-        return self.step in ("dns", "tcp", "proxy") or (self.step == "tls" and "TLS with the proxy" in self.text)
+        return self.step in ("dns", "tcp", "proxy") or (self.step == "tls" and not self.past_proxy)
 
     @property
     def is_near(self) -> bool:

@@ -49,6 +49,7 @@ class WatchedRunner(BlockingRunner):
         cause: what it has failed with, as far as the runner knows.
         unexplained: a step has failed for a reason that only the error in the end tells.
         heard: what the server has said first on the connection.
+        past_proxy: a proxy was asked for the way, on this connection.
     """
 
     def __init__(self, transport: str, report: Callable[[Step], None], why_plain: str) -> None:
@@ -68,6 +69,7 @@ class WatchedRunner(BlockingRunner):
         self.cause: BaseException | None = None
         self.unexplained = False
         self.heard = b""
+        self.past_proxy = False
 
     @property
     def waited(self) -> int:
@@ -151,7 +153,7 @@ class WatchedRunner(BlockingRunner):
             yield from super().connect(family, address, keepalive)
         self.end(self.where)
         self.heard = b""
-        self._greeted = self._secured = self._at_proxy = False
+        self._greeted = self._secured = self._at_proxy = self.past_proxy = False
         self.begin(_AFTER_TLS[self._transport], self.where)
 
     def start_tls(self, tls: TLS) -> Steps[bytes | None]:
@@ -178,7 +180,7 @@ class WatchedRunner(BlockingRunner):
     def send(self, request: Send) -> Steps[None]:
         if self.step != "query" and is_request(request.data):
             self.step = "proxy"
-            self._at_proxy = True
+            self._at_proxy = self.past_proxy = True
             self._wanted = request.data.split()[1].decode()
             with self._noting_cause():
                 yield from super().send(request)

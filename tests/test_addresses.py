@@ -1,0 +1,199 @@
+"""Names with several addresses, and IPv6: each address in turn, and none takes the time of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from tls_postgres import TLSPostgres
+from transports import through_gateway
+
+import neonps
+from neonps.embedded import EmbeddedPostgres
+from neonps.endpoint import Endpoint
+from neonps.gateway import Gateway
+from neonps.local import serve
+from neonps.net.addresses import interleaved
+from neonps.settings import resolve
+
+#: A name that only the resolver of these tests knows.
+NAME = "several.test"
+
+try:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6):
+        HAS_IPV6 = True
+except OSError:
+    HAS_IPV6 = False
+
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+needs_other_loopback = pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has all of 127.0.0.0/8, and drops what a backlog lacks"
+)
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses of NAME, to be filled."""
+    found: list[str] = []
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != NAME or kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
+            return real(host, port, *args, **kwargs)
+        return [info for address in found for info in real(address, port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return found
+
+
+@pytest.fixture
+def named(dsn: str, gateway: Gateway) -> str:
+    """The URL of the gateway by NAME."""
+    return f"{dsn}?gateway=http://{NAME}:{gateway.port}&sslmode=disable"
+
+
+@pytest.fixture
+def black_hole(gateway: Gateway) -> Iterator[str]:
+    """An address with the gateway's port from which nothing comes, not even that nobody listens."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.2", gateway.port))
+        listener.listen(0)
+        # What a full backlog has no room for is dropped.
+        for _ in range(3):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.2", gateway.port))
+        yield "127.0.0.2"
+
+
+def ask(url: str, **kwargs: Any) -> Any:
+    with neonps.connect(url, **kwargs) as connection:
+        return connection.execute("select 1").fetchone()
+
+
+async def ask_async(url: str, **kwargs: Any) -> Any:
+    async with await neonps.AsyncConnection.connect(url, **kwargs) as connection:
+        return await (await connection.execute("select 1")).fetchone()
+
+
+@through_gateway
+def test_an_address_that_refuses_is_passed_over(named: str, addresses: list[str], transport: str) -> None:
+    addresses += ["127.0.0.3", "::1"] if HAS_IPV6 else ["127.0.0.3"]
+    addresses += ["127.0.0.1"]
+    assert ask(named, transport=transport) == (1,)
+    assert asyncio.run(ask_async(named, transport=transport)) == (1,)
+
+
+@needs_other_loopback
+@through_gateway
+def test_an_address_that_is_silent_leaves_time_for_the_others(
+    named: str, addresses: list[str], transport: str, black_hole: str
+) -> None:
+    addresses += [black_hole, "127.0.0.1"]
+    assert ask(named, transport=transport, connect_timeout=2) == (1,)
+
+
+@needs_other_loopback
+def test_also_with_asyncio(named: str, addresses: list[str], black_hole: str) -> None:
+    addresses += [black_hole, "127.0.0.1"]
+    assert asyncio.run(ask_async(named, connect_timeout=2)) == (1,)
+
+
+@needs_other_loopback
+@through_gateway
+def test_addresses_that_are_all_silent(named: str, addresses: list[str], transport: str, black_hole: str) -> None:
+    addresses += [black_hole, black_hole, black_hole]
+    with pytest.raises(neonps.errors.ConnectionTimeout):
+        ask(named, transport=transport, connect_timeout=2)
+
+
+@needs_other_loopback
+def test_a_silent_address_before_one_that_refuses(named: str, addresses: list[str], black_hole: str) -> None:
+    addresses += [black_hole, "127.0.0.3"]
+    with pytest.raises(neonps.OperationalError, match="Connection refused"):
+        ask(named, connect_timeout=2)
+
+
+@needs_other_loopback
+def test_over_tcp_each_address_has_the_whole_timeout(
+    postgres: EmbeddedPostgres, gateway: Gateway, addresses: list[str], black_hole: str
+) -> None:
+    url = postgres.url.replace(f"127.0.0.1:{postgres.port}", f"{NAME}:{gateway.port},127.0.0.1:{postgres.port}")
+    addresses += [black_hole]
+    assert ask(url, transport="tcp", connect_timeout=2, sslmode="disable") == (1,)
+
+
+@pytest.mark.parametrize(
+    ("given", "order"),
+    [("", ""), ("4a", "4a"), ("6a 6b 4a", "6a 4a 6b"), ("4a 4b 6a 6b 6c", "4a 6a 4b 6b 6c"), ("6a 6b", "6a 6b")],
+)
+def test_families_take_turns(given: str, order: str) -> None:
+    found = interleaved([(int(word[0]), word) for word in given.split()])
+    assert [word for _, word in found] == order.split()
+
+
+# IPv6
+
+
+@pytest.fixture(scope="module")
+def over_ipv6(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The URL of a gateway with TLS on ::1, and the path of its CA."""
+    directory = tmp_path_factory.mktemp("tls")
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(directory / "ca.pem"))
+    cert = ca.issue_cert("::1")
+    cert.private_key_and_cert_chain_pem.write_to_path(str(directory / "cert.pem"))
+    with serve(dsn, host="::1", tls_cert=directory / "cert.pem") as server:
+        yield server.gateway.url, str(directory / "ca.pem")
+
+
+@needs_ipv6
+@through_gateway
+def test_an_address_of_ipv6_in_a_url(dsn: str, over_ipv6: tuple[str, str], transport: str) -> None:
+    url, ca = over_ipv6
+    assert url.startswith("https://[::1]:")
+    assert ask(f"{dsn}?gateway={url}", transport=transport, sslrootcert=ca) == (1,)
+    assert asyncio.run(ask_async(f"{dsn}?gateway={url}", transport=transport, sslrootcert=ca)) == (1,)
+
+
+@needs_ipv6
+def test_an_address_of_ipv6_over_tcp(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    ca = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("::1").configure_cert(context)
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with closing(TLSPostgres(postgres, context, "::1")) as server:
+        url = postgres.url.replace(f"127.0.0.1:{postgres.port}", f"[::1]:{server.port}")
+        assert ask(url, sslmode="require", sslrootcert=tmp_path / "ca.pem") == (1,)
+
+
+@pytest.mark.parametrize("written", ["fe80::1%25eth0", "fe80::1%eth0"])
+def test_a_zone(written: str) -> None:
+    endpoint = Endpoint.parse(f"https://[{written}]:4444/x", "gateway")
+    assert endpoint.host == "fe80::1%eth0"
+    assert endpoint.host_header == "[fe80::1]:4444"
+    settings = resolve(f"user=u gateway=https://[{written}]", environ={})
+    assert settings.tls is not None
+    assert settings.tls.server_hostname == "fe80::1"
+    settings = resolve("postgresql://u@[fe80::1%25eth0]/d", environ={})
+    assert settings.host == "fe80::1%eth0"
+    assert settings.tls is not None
+    assert settings.tls.server_hostname == "fe80::1"
+
+
+def test_a_zone_that_is_a_number() -> None:
+    assert Endpoint.parse("https://[fe80::1%25]", "gateway").host == "fe80::1%25"
+
+
+@pytest.mark.parametrize("written", ["fe80::1%", "fe80::1%a%b", "%eth0", "fe80::1%a/b"])
+def test_what_is_no_zone(written: str) -> None:
+    with pytest.raises(neonps.ProgrammingError):
+        Endpoint.parse(f"https://[{written}]", "gateway")
