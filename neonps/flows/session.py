@@ -286,7 +286,8 @@ class Session(Transport):
         try:
             self.in_call = self._waiting = True
             self.own = self.undo = False
-            self.stake = ""
+            if not self.occupied:  # what lasts over several calls is at stake in all of them
+                self.stake = ""
             result = yield from flow
             failed = False
             return result
@@ -569,6 +570,8 @@ class Session(Transport):
             OperationalError: the server has ended the session.
         """
         yield from self.poll()
+        if self._send_error is not None and self.on_login is None:
+            yield from self.receive()  # the server's last words, or the end: no need to write on to nobody
         while (event := self.arrived_event()) is not None:
             self._hand_over(event, collector)
         if collector.fatal:

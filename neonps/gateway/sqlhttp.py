@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..errors import Error
+from ..errors import Error, OperationalError
 from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..protocol.result import Result
 from .http import HTTPError
@@ -84,9 +84,11 @@ class Batch(NamedTuple):
 
 
 def postgres_error(error: Error) -> HTTPError:
-    """The answer when a statement, or the login, has failed."""
+    """The answer when a statement, or the login, has failed, or the session was lost in the middle of it."""
     fields = {name: getattr(error.diag, attribute) for name, attribute in ERROR_FIELDS.items()}
-    return HTTPError(400, {**fields, "message": fields["message"] or str(error)})
+    # Below 500 it would say that nothing has taken effect.
+    status = 502 if isinstance(error, OperationalError) and error.sqlstate is None else 400
+    return HTTPError(status, {**fields, "message": fields["message"] or str(error)})
 
 
 def bad_request(message: str) -> HTTPError:
