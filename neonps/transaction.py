@@ -90,9 +90,12 @@ class BaseTransaction:
         if exc is None and not self.force_rollback:
             try:
                 yield from self._leave(rollback=False)
-            except BaseException:
-                lost = self._connection.closed
-                self.status = self.Status.FAILED if lost else self.Status.ROLLED_BACK_WITH_ERROR
+            except e.Error:
+                unknown = self._connection.closed or self._connection._transport.outcome_unknown
+                self.status = self.Status.FAILED if unknown else self.Status.ROLLED_BACK_WITH_ERROR
+                raise
+            except BaseException:  # timed out, cancelled or interrupted: by then it may have been committed
+                self.status = self.Status.FAILED
                 raise
             self.status = self.Status.COMMITTED
             return False

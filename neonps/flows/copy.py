@@ -41,6 +41,7 @@ class CopyStream:
         self._query = query
         self._collector = Collector(shown, codec=session.machine.codec)
         self._formats: Sequence[int] = ()
+        self._stake = ""  # what the loss of the end of it would mean
         self.reading = False
         self.binary = False
         self.finished = False
@@ -65,6 +66,8 @@ class CopyStream:
         session.occupied = _OCCUPIED
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
+        if not self.reading:  # until it hears of the end the server has done nothing
+            self._stake, session.stake = session.stake, ""
 
     @property
     def columns(self) -> int:
@@ -118,7 +121,11 @@ class CopyStream:
         if not self.finished:
             self._check_going_on()
             if self._session.machine.state in COPYING_IN:
-                last: FrontendMessage = f.CopyDone() if failure is None else f.CopyFail(_reason(failure))
+                last: FrontendMessage = f.CopyDone()
+                if failure is None:
+                    self._session.stake = self._stake
+                else:
+                    last = f.CopyFail(_reason(failure))
                 yield from self._session.send(last)
             elif self.reading:
                 yield from self._stop_reading()

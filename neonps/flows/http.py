@@ -107,7 +107,7 @@ class HttpTransport(Transport):
             flow.close()
             raise self.refusal()
         yield Deadline(timeout)
-        self._sent = False
+        self._sent = self.outcome_unknown = False
         try:
             return (yield from flow)
         except DeadlinePassed:
@@ -203,6 +203,7 @@ class HttpTransport(Transport):
             message = message.replace(secret, "…").replace(encode(secret), "…")
         if not self._harmless and not 400 <= error.status < 500:
             message += f"\n{_OUTCOME_UNKNOWN}"
+            self.outcome_unknown = True
         error.args = (message,)
         return error
 
@@ -280,7 +281,10 @@ class HttpTransport(Transport):
         return cls(f"connection failed: connection to {self.settings.where} failed: {reason}")
 
     def _lost(self, reason: str) -> str:
-        return reason if self._harmless or not self._sent else f"{reason}\n{_OUTCOME_UNKNOWN}"
+        if self._harmless or not self._sent:
+            return reason
+        self.outcome_unknown = True
+        return f"{reason}\n{_OUTCOME_UNKNOWN}"
 
     # Statements
 

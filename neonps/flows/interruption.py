@@ -48,7 +48,8 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
     try:
         session.in_call = session.waiting = True
         session.own = session.undo = False
-        session.stake = ""
+        if not session.occupied:  # what lasts over several calls is at stake in all of them
+            session.stake = ""
         session.limit = timeout
         result = yield from flow
         failed = False

@@ -468,6 +468,8 @@ class Session(Transport):
             OperationalError: the server has ended the session.
         """
         yield from self.poll()
+        if self._send_error is not None and self.on_login is None:
+            yield from self.receive()  # the server's last words, or the end: no need to write on to nobody
         while (event := self.arrived_event()) is not None:
             self._hand_over(event, collector)
         if collector.fatal:

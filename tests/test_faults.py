@@ -1,0 +1,75 @@
+"""A line that breaks at any byte, in either direction: nothing is lost, done twice or left behind, and nothing hangs.
+
+Here at some bytes of each way; `tests/long/faults.py` takes them all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
+from fault_runs import BEHIND, LAZY, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from gateway_client import wait_for
+
+from neonps.embedded import EmbeddedPostgres
+from neonps.gateway import Gateway
+
+
+def _words(way: Way) -> str:
+    return str(way).replace(" ", "-")
+
+
+all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *BEHIND], ids=_words)
+ways_to_the_gateway = pytest.mark.parametrize("way", [*WAYS, *LAZY], ids=_words)
+
+
+@pytest.fixture(scope="module")
+def runs(postgres: EmbeddedPostgres, gateway: Gateway) -> Iterator[FaultRuns]:
+    servers = ((postgres.host, postgres.port), (gateway.host, gateway.port))
+    with small_pieces(), FaultRuns(postgres.url, f"{postgres.url}?gateway={gateway.url}", servers) as runs:
+        yield runs
+
+
+def evenly(count: int, total: int, seed: str) -> list[int]:
+    """So many of the numbers below `total`, each from a part of its own."""
+    chance = random.Random(seed)
+    return [chance.randrange(total * part // count, total * (part + 1) // count) for part in range(count)]
+
+
+@all_ways
+def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
+    sizes = runs.sizes(way)
+    before = descriptors()
+    for number, position in enumerate(evenly(5 if way.transport == "http" else 10, positions(sizes), f"cuts {way}")):
+        runs.run(way, fault_at(CUTS[number % len(CUTS)], sizes, position))
+    runs.settle()
+    wait_for(lambda: descriptors() <= before)
+
+
+@ways_to_the_gateway  # which waits longer for Postgres than tests can
+def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
+    sizes = runs.sizes(way)
+    before = descriptors()
+    for number, position in enumerate(evenly(2, positions(sizes), f"stalls {way}")):
+        runs.run(way, fault_at(STALLS[number % len(STALLS)], sizes, position))
+    runs.settle()
+    wait_for(lambda: descriptors() <= before)
+
+
+@all_ways
+def test_a_line_that_is_slow(runs: FaultRuns, way: Way) -> None:
+    for kind in HARMLESS:
+        runs.run(way, Fault(kind, UP, 0))
+    runs.settle()
+
+
+@ways_to_the_gateway
+def test_an_interruption(runs: FaultRuns, way: Way) -> None:
+    waits = runs.waits(way)
+    before = descriptors()
+    for number, where in enumerate(evenly(3 if way.transport == "http" else 6, waits, f"interruptions {way}")):
+        runs.interrupt(way, where + 1, late=number % 2 == 1, again=number % 3 == 2)
+    runs.settle()
+    wait_for(lambda: descriptors() <= before)

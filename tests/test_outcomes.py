@@ -1,0 +1,122 @@
+"""What an error says of the outcome where several calls of the user, or several servers, have a part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from fault_relay import CUTS, DOWN, UP, Fault, FaultRelay
+from gateway_client import running, wait_for
+from relay import Relay
+from transports import Connect, Numbers, on_sessions, over_http
+
+import neonps
+from neonps.conninfo import make_conninfo
+from neonps.embedded import EmbeddedPostgres
+from neonps.gateway import Gateway, Upstream
+
+INSERT = "insert into numbers values (1)"
+
+
+@on_sessions
+def test_a_stream_of_what_was_written(
+    numbers: Numbers, postgres: EmbeddedPostgres, gateway: Gateway, connect: Connect, transport: str
+) -> None:
+    """The rows are there, and the line is lost at the end of the statement, when it was committed."""
+    server = postgres if transport == "tcp" else gateway
+    with FaultRelay(server.host, server.port) as relay:
+        way = {"port": relay.port} if transport == "tcp" else {"gateway": f"http://127.0.0.1:{relay.port}"}
+        plan = relay.arm(None)
+        conn = connect(**way, autocommit=True)
+        before = plan.carried[DOWN]
+        assert list(conn.cursor().stream("insert into numbers values (1) returning a")) == [(1,)]
+        plan.fault = Fault("fin", DOWN, 2 * plan.carried[DOWN] - before - 1)
+        with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+            list(conn.cursor().stream("insert into numbers values (2) returning a"))
+        assert numbers() == [1, 2]
+
+
+@on_sessions
+def test_the_end_of_a_copy(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
+) -> None:
+    conn = relayed(autocommit=True)
+
+    def load() -> None:
+        with conn.cursor().copy("copy numbers (a) from stdin") as copy:
+            copy.write_row([1])
+            relay.mute()
+
+    future = in_thread(load)
+    wait_for(lambda: numbers() == [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+        future.result()
+
+
+@on_sessions
+def test_a_copy_without_an_end(numbers: Numbers, relayed: Connect, relay: Relay) -> None:
+    """Until it hears of the end the server does nothing; and nobody writes on and on to a line that is lost."""
+    conn = relayed(autocommit=True)
+
+    def load() -> None:
+        with conn.cursor().copy("copy numbers (a) from stdin") as copy:
+            for number in range(3_000_000):
+                if number == 100_000:
+                    relay.cut()
+                copy.write_row([number])
+        raise AssertionError("the line was not missed")
+
+    with pytest.raises(neonps.OperationalError) as caught:
+        load()
+    assert "unknown" not in str(caught.value)
+    assert numbers() == []
+
+
+@over_http
+def test_the_status_of_a_block_whose_request_was_lost(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
+) -> None:
+    """The connection is not closed over HTTP, which does not mean that the block was rolled back."""
+    conn = relayed()
+    block = conn.transaction()
+
+    def use() -> None:
+        with block:
+            conn.execute(INSERT)
+            relay.mute()
+
+    future = in_thread(use)
+    wait_for(lambda: numbers() == [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+        future.result()
+    assert block.status is neonps.Transaction.Status.FAILED
+
+
+@pytest.mark.parametrize("kind", CUTS)
+def test_a_gateway_that_loses_postgres(postgres: EmbeddedPostgres, numbers: Numbers, kind: str) -> None:
+    """Whatever it was about, the driver does not take it for an error of Postgres, after which nothing is done."""
+    with (
+        FaultRelay(postgres.host, postgres.port) as relay,
+        running(Gateway(Upstream(make_conninfo(postgres.url, port=relay.port)))) as gateway,
+        neonps.connect(postgres.url, transport="http", gateway=gateway.url, port=relay.port) as conn,
+    ):
+        conn.execute("select 1")
+        plan = relay.arm(None)
+        conn.batch([INSERT])
+        size = plan.carried[UP]
+        assert numbers() == [1]
+        told = []
+        for offset in range(size - 12, size + 1):
+            relay.arm(Fault(kind, UP, offset))
+            try:
+                conn.batch([f"insert into numbers values ({offset})"])
+            except neonps.OperationalError as error:
+                told.append((offset, str(error)))
+            relay.arm(None)
+        done = numbers()
+        assert not [error for offset, error in told if offset in done and "It is unknown whether" not in error]
+        assert told
