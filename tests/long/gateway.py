@@ -209,7 +209,12 @@ class Run:
                 raw = stack.enter_context(Raw(self.gateway))
                 raw.send(b"OPTIONS /sql HTTP/1.1\r\nHost: x\r\n\r\n")
                 raws.append(raw)
-            statuses = Counter(raw.answer().status for raw in raws)
+            statuses: Counter[int] = Counter()
+            for raw in raws:
+                status = raw.answer().status
+                statuses[status] += 1
+                if status == 503:
+                    raw.socket.close()  # who stays makes others wait until the gateway does not listen any more
             assert set(statuses) <= {200, 503}, statuses
             assert statuses[200] <= MAX_CONNECTIONS
             assert statuses[200] > MAX_CONNECTIONS * 0.9
