@@ -39,6 +39,25 @@ def test_a_stream_of_what_was_written(
 
 
 @on_sessions
+def test_a_pipeline_that_the_login_is_left_to(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
+) -> None:
+    """Its end commits what was sent, though the server has not said yet that no transaction is open."""
+    conn = relayed(autocommit=True, lazy=True)
+
+    def write() -> None:
+        with conn.pipeline():
+            conn.execute(INSERT)
+            relay.mute()
+
+    future = in_thread(write)
+    wait_for(lambda: numbers() == [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+        future.result()
+
+
+@on_sessions
 def test_the_end_of_a_copy(
     numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
 ) -> None:

@@ -220,7 +220,10 @@ class Pipeline:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open that a COMMIT would end."""
-        return self._begun or self._session.machine.transaction_status is not TransactionStatus.IDLE
+        session = self._session
+        # Before the login is complete the server has said nothing of a transaction, and there is none.
+        open_before = session.on_login is None and session.machine.transaction_status is not TransactionStatus.IDLE
+        return self._begun or open_before
 
 
 def _own_entry() -> _Entry:
