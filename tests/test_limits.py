@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import server_messages as s
-from fuzz_targets import _UPGRADE, HTTP_ANSWERS, TYPES, _tunnel, pieces_of
+from fuzz_targets import _UPGRADE, HTTP_ANSWERS, TYPES, _tunnel, pieces_of, run_arrow
 from scripted import ScramServer, ScriptedRunner, ScriptedServer
 from test_flows import LOGIN, execute, open_with
 from test_result_memory import Traced
@@ -478,11 +478,12 @@ def test_values_that_are_malformed(oid: int, format: Format, value: bytes) -> No
         load(oid, format, value)
 
 
+@pytest.mark.parametrize("value", [b"\xff", b"\xfe", b"a\x80"])  # the first two stand for NULL and "" on the way
 @pytest.mark.parametrize("rows", [1, 40])
-def test_text_that_is_not_in_the_encoding(rows: int) -> None:
+def test_text_that_is_not_in_the_encoding(rows: int, value: bytes) -> None:
     fields = fields_of(25)
     result = WireResult(fields)
-    data = s.data_row(b"\xff") * rows
+    data = s.data_row(value) * rows
     result.append(backend.DataRows(data, 0, len(data), rows))
     transformer = Transformer(TYPES)
     transformer.set_fields(fields)
@@ -490,11 +491,17 @@ def test_text_that_is_not_in_the_encoding(rows: int) -> None:
         result.load_rows(transformer, tuple, 0, rows)
     assert isinstance(caught.value, neonps.DataError)
     assert isinstance(caught.value, UnicodeDecodeError)  # as psycopg has it
-    assert caught.value.object == b"\xff"
+    assert caught.value.object == value
 
 
 def fields_of(oid: int) -> list[Any]:
     return [FieldDescription("a", 0, 0, oid, -1, -1, 0)]
+
+
+def test_a_month_that_there_is_not_in_a_column_of_arrow() -> None:
+    values = [b"1", b"1", b"2020-81-02", None, None]
+    with pytest.raises(neonps.DataError, match="no date"):
+        run_arrow(bytes([2]) + s.data_row(*values))
 
 
 def test_errors_of_values_are_those_of_python_too() -> None:
