@@ -20,7 +20,7 @@ from neonps.embedded import EmbeddedPostgres
 from neonps.local import serve
 
 #: Runs between two looks at what they have done.
-_RUNS = 20
+_RUNS = 6
 
 #: How often each is taken in a turn: a stall takes its time, however fast the machine is.
 _KINDS = (*CUTS, *CUTS, *CUTS, *STALLS)
