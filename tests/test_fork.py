@@ -244,7 +244,7 @@ THREADS = """
 """
 
 
-@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+@pytest.mark.parametrize("transport", ["tcp", "http"])
 def test_calls_and_connections_of_other_threads(url: str, transport: str) -> None:
     run(url, transport, THREADS)
 
@@ -278,7 +278,7 @@ MULTIPROCESSING = """
 """
 
 
-@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+@pytest.mark.parametrize("transport", ["websocket", "http"])
 def test_multiprocessing(url: str, transport: str) -> None:
     run(url, transport, MULTIPROCESSING)
 
@@ -324,7 +324,7 @@ POOL = """
 """
 
 
-@pytest.mark.parametrize("transport", ["tcp", "websocket"])
+@pytest.mark.parametrize("transport", ["websocket"])
 def test_pools(url: str, transport: str) -> None:
     run(url, transport, POOL)
 

@@ -377,6 +377,7 @@ def values(server: Servers, seconds: float) -> Counter[str]:
             figures[f"bytes sent in one value, {transport}"] = size // 3 * 3
             del sent
             refused(conn, transport)
+        print(dict(figures), flush=True)  # that takes long, and should not be lost when it is ended
     figures["memory at most, MB"] = memory(field="VmHWM") >> 20
     figures["gateway memory at most, MB"] = memory(server.gateway, "VmHWM") >> 20
     return figures
@@ -430,6 +431,7 @@ def rows(server: Servers, seconds: float, count: int = 10_000_000) -> Counter[st
             figures[f"rows, {transport}, {way.__name__}"] = count
             figures[f"rows, {transport}, {way.__name__}: memory at most, KB"] = grown >> 10
             assert grown < BOUND, f"{way.__name__} over {transport} has taken {grown >> 20} MB"
+            print(f"{count} rows, {transport}, {way.__name__}: {grown >> 10} KB", flush=True)
     return figures
 
 
