@@ -87,12 +87,12 @@ class Connection(BaseConnection[Row]):
                 - `pipeline_connect`: "scram", "password" or "off": what to send before the server asks for it.
                 - `lazy`: do not wait for the server's last word on the login; the first statement brings it.
                 - `auth_token`: a bearer token, or a function that gives one, for HTTP.
-                - `connect_timeout`: how long connecting may take, in seconds; 130 by default. If it is given, what may be
-                  better in a moment is tried again until then.
+                - `connect_timeout`: how long connecting may take, in seconds; 130 by default. If it is given, what may
+                  be better in a moment is tried again until then.
                 - `timeout`: how long any other call may wait for the server, in seconds; by default 300 over HTTP,
                   where a request that takes longer was lost on the way, and for ever in a session.
-                - `ping_interval`, `ping_timeout`: after so many seconds of silence a WebSocket is asked whether the other
-                  side is still there, which has to say something within so many more; 30 and 30 by default.
+                - `ping_interval`, `ping_timeout`: after so many seconds of silence the other side of a WebSocket
+                  is asked whether it is still there, and has to say something within so many more; both 30.
 
         Raises:
             OperationalError: the server could not be reached, or refused the login.
