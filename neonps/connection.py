@@ -89,9 +89,12 @@ class Connection(BaseConnection[Row]):
                 - `lazy`: do not wait for the server's last word on the login; the first statement brings it.
                 - `auth_token`: a bearer token, or a function that gives one, for HTTP.
                 - `proxy`: the URL of an HTTP proxy to go through; "" for none, whatever HTTPS_PROXY and the like say.
-                - `connect_timeout`: how long connecting may take, in seconds; 130 by default.
+                - `connect_timeout`: how long connecting may take, in seconds; 130 by default. If it is given, what may
+                  be better in a moment is tried again until then.
                 - `timeout`: how long any other call may wait for the server, in seconds; by default 300 over HTTP,
                   where a request that takes longer was lost on the way, and for ever in a session.
+                - `ping_interval`, `ping_timeout`: after so many seconds of silence the other side of a WebSocket
+                  is asked whether it is still there, and has to say something within so many more; both 30.
 
         Raises:
             OperationalError: the server could not be reached, or refused the login.

@@ -37,7 +37,7 @@ _PIECES = {
 }
 
 #: How long to wait for a server that does not answer, in seconds.
-_IMPATIENCE = {"neonps.flows.session._CANCEL_TIMEOUT": 0.2, "neonps.flows.channel._FAREWELL": 0.1}
+_IMPATIENCE = {"neonps.flows.interruption.CANCEL_TIMEOUT": 0.2, "neonps.flows.channel._FAREWELL": 0.1}
 
 
 class Way(NamedTuple):

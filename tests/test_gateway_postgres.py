@@ -16,7 +16,7 @@ from gateway_raw import Raw, log_in, masked, post
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
-from neonps.flows import session
+from neonps.flows import interruption
 from neonps.gateway import Gateway, Upstream, upstream
 from neonps.protocol.frontend import Query
 
@@ -166,7 +166,7 @@ def test_postgres_does_not_answer(own: EmbeddedPostgres) -> None:
 def test_a_gateway_stops_whose_postgres_does_not_answer(own: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream, "CANCEL_TIMEOUT", 0.2)
     monkeypatch.setattr(upstream, "CLOSE_TIMEOUT", 0.2)
-    monkeypatch.setattr(session, "_CANCEL_TIMEOUT", 0.2)
+    monkeypatch.setattr(interruption, "CANCEL_TIMEOUT", 0.2)
     with ExitStack() as stack:
         with running(Gateway(Upstream(own.url))) as gateway, psycopg.connect(own.url, autocommit=True) as admin:
             raw, http, waiting = (stack.enter_context(Raw(gateway)) for _ in range(3))
