@@ -6,6 +6,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import NoReturn
 
 from . import errors as e
 from .endpoint import Endpoint
@@ -14,7 +15,7 @@ from .hosts import tls_for
 from .options import Options
 from .pattern import pattern
 from .percent import decode
-from .record import Record, shown
+from .record import Record, refuse_pickling, shown
 
 #: The value of `proxy` that stands for none, whatever the environment says.
 NONE = "none"
@@ -45,6 +46,9 @@ class Proxy(Record):
 
     def __repr__(self) -> str:
         return shown(self, "user", "password")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse_pickling(self)
 
     @property
     def url(self) -> str:

@@ -521,6 +521,8 @@ def test_the_login_is_not_shown(url: str, gateway: Gateway) -> None:
     proxy = parse_proxy(f"http://ada:{SECRET}@127.0.0.1:1", "proxy")
     assert SECRET not in repr(proxy)
     assert "ada" not in repr(proxy)
+    with pytest.raises(TypeError, match="cannot pickle Proxy"):
+        pickle.dumps(proxy)
     settings = resolve(REMOTE, {"proxy": f"http://ada:{SECRET}@p"}, environ={})
     assert SECRET not in repr(settings)
     assert SECRET not in settings.where
