@@ -224,6 +224,7 @@ class BaseQueryFunction(Generic[R]):
             # By the clock on the wall: the other does not go on while a function is frozen between two calls.
             if 0 <= time.time() - last.since < KEPT_FOR:
                 last.connection._transport.settings = settings
+                last.connection._transport.timeout = settings.timeout
                 return last.connection
             _discard(last.connection)
         return self._open(settings)

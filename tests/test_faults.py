@@ -33,8 +33,9 @@ def runs(postgres: EmbeddedPostgres, gateway: Gateway) -> Iterator[FaultRuns]:
 
 
 def evenly(count: int, total: int, seed: str) -> list[int]:
-    """So many of the numbers below `total`, each from a part of its own."""
+    """So many of the numbers below `total`, each from a part of its own; all if there are fewer."""
     chance = random.Random(seed)
+    count = min(count, total)
     return [chance.randrange(total * part // count, total * (part + 1) // count) for part in range(count)]
 
 

@@ -468,12 +468,14 @@ class Session(Transport):
             OperationalError: the server has ended the session.
         """
         yield from self.poll()
-        if self._send_error is not None and self.on_login is None:
+        while True:
+            while (event := self.arrived_event()) is not None:
+                self._hand_over(event, collector)
+            if collector.fatal:
+                yield from self.end(collector)
+            if self._send_error is None or self.on_login is not None:
+                return
             yield from self.receive()  # the server's last words, or the end: no need to write on to nobody
-        while (event := self.arrived_event()) is not None:
-            self._hand_over(event, collector)
-        if collector.fatal:
-            yield from self.end(collector)
 
     def batch(self, queries: Sequence[Query], characteristics: TransactionCharacteristics) -> Flow[list[Result]]:
         self._check_ready()

@@ -277,6 +277,6 @@ def check_framing(head: h11.Request) -> None:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection at once, so that the system does not keep what the client has not taken either."""
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # the latter is how asyncio says that TLS has ended already
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
