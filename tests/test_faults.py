@@ -43,7 +43,7 @@ def evenly(count: int, total: int, seed: str) -> list[int]:
 def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
     sizes = runs.sizes(way)
     before = descriptors()
-    for number, position in enumerate(evenly(5 if way.transport == "http" else 10, positions(sizes), f"cuts {way}")):
+    for number, position in enumerate(evenly(3 if way.transport == "http" else 5, positions(sizes), f"cuts {way}")):
         runs.run(way, fault_at(CUTS[number % len(CUTS)], sizes, position))
     runs.settle()
     wait_for(lambda: descriptors() <= before)
@@ -70,7 +70,7 @@ def test_a_line_that_is_slow(runs: FaultRuns, way: Way) -> None:
 def test_an_interruption(runs: FaultRuns, way: Way) -> None:
     waits = runs.waits(way)
     before = descriptors()
-    for number, where in enumerate(evenly(3 if way.transport == "http" else 6, waits, f"interruptions {way}")):
+    for number, where in enumerate(evenly(2 if way.transport == "http" else 4, waits, f"interruptions {way}")):
         runs.interrupt(way, where + 1, late=number % 2 == 1, again=number % 3 == 2)
     runs.settle()
     wait_for(lambda: descriptors() <= before)
