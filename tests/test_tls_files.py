@@ -125,6 +125,12 @@ def test_a_list_of_what_was_revoked(use: Use, certificates: Certificates, tmp_pa
         use(certificates.context(), **{keyword: value})
 
 
+def test_a_link_to_a_list_that_is_gone(use: Use, certificates: Certificates, tmp_path: Path) -> None:
+    (tmp_path / certificates.list_name).write_bytes(certificates.revoked(server=False))
+    (tmp_path / "01234567.r0").symlink_to(tmp_path / "gone.pem")
+    use(certificates.context(), sslcrldir=tmp_path)
+
+
 def test_a_list_of_somebody_else(use: Use, certificates: Certificates, tmp_path: Path) -> None:
     """Whoever wants a list to be looked at is not served by one that says nothing of the server."""
     other = tmp_path / "other"

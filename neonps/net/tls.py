@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import cast
 
@@ -117,6 +118,7 @@ def _versions(tls: TLS) -> tuple[tuple[int, int], ...]:
     """What changes when one of the files does."""
     states = [os.stat(path) for path in _files(tls)]
     if tls.crldir is not None:
-        with os.scandir(tls.crldir) as entries:
-            states += [os.stat(entry) for entry in sorted(entries, key=lambda entry: entry.name)]
+        for name in sorted(os.listdir(tls.crldir)):
+            with suppress(FileNotFoundError):  # a link to a list that is gone, which OpenSSL does not miss either
+                states.append(os.stat(os.path.join(tls.crldir, name)))
     return tuple((state.st_mtime_ns, state.st_size) for state in states)
