@@ -231,3 +231,14 @@ def test_a_frame_that_has_come_in_part_with_the_handshake_is_read_on() -> None:
     list(server.events())
     assert tunnel.receive(server.send(AcceptConnection()) + b"\x82\x06") == b""
     assert tunnel.receive(b"\x82\x04four") == b"\x82\x04four"
+
+
+def test_a_ping_that_has_come_in_part_with_the_handshake_can_end_as_that_does() -> None:
+    tunnel = WebSocketTunnel(Endpoint.parse("ws://127.0.0.1/", "ws_proxy", websocket=True))
+    server = WSConnection(ConnectionType.SERVER)
+    server.receive_data(tunnel.handshake())
+    list(server.events())
+    assert tunnel.receive(server.send(AcceptConnection()) + b"\x89\x06\r\n\r\n") == b""
+    assert tunnel.receive(b"\x82\x00\x82\x04four") == b"four"
+    server.receive_data(tunnel.outgoing)
+    assert [event.payload for event in server.events() if isinstance(event, Pong)] == [b"\r\n\r\n\x82\x00"]

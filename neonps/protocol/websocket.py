@@ -25,6 +25,9 @@ from .backend import ProtocolError
 from .websocket_end import UpgradeRefused, WebSocketClosed
 from .websocket_frame import MAX_SMALL, FrameReader, masked_frame, whole_payload
 
+#: What the head of an HTTP response ends with (RFC 9112 2.1).
+_END_OF_HEAD = b"\r\n\r\n"
+
 USER_AGENT = f"neonps/{__version__}"
 
 #: How much of the body of a refusal is kept for the error message, in bytes.
@@ -114,7 +117,8 @@ class WebSocketTunnel:
             raise ProtocolError(f"the server broke the {what} protocol: {e}") from None
         if not data:
             self._end()
-        if was_open < self.is_open and data.endswith(b"\r\n\r\n"):  # nothing has come behind the head yet
+        # The first of them, with nothing behind it: a frame can end like this too.
+        if was_open < self.is_open and data.partition(_END_OF_HEAD)[1:] == (_END_OF_HEAD, b""):
             self._frames = FrameReader()
         return bytes(payload[0]) if len(payload) == 1 else b"".join(payload)
 
