@@ -28,7 +28,7 @@ class Channel:
     Attributes:
         end: why the other side has ended the stream, as far as it said so; "" otherwise.
         closed: this side has closed it.
-        torn: what was to be sent while something was received may not have left whole; nothing more can be sent.
+        torn: what was to be sent may not have left whole; nothing more can be sent.
         unanswered: how many bytes were sent since this was set to 0.
         certificate: that of the server (DER), if TLS reaches from here to there.
         request_id: what the service calls the request by which the stream was opened, if it says so.
@@ -75,7 +75,9 @@ class WebSocketChannel(Channel):
     def send(self, *messages: bytes) -> Flow[None]:
         data = b"".join([self._tunnel.wrap(message) for message in messages])
         self.unanswered += len(data)
+        self.torn = True
         yield Send(data)
+        self.torn = False
 
     def receive(self) -> Flow[bytes]:
         while not self._tunnel.closed:
@@ -127,12 +129,18 @@ class WebSocketChannel(Channel):
 
     def close(self) -> Flow[None]:
         self.closed = True
+        farewell = b"" if self.torn else self._tunnel.close()  # it would be taken for the rest of a message
         try:
-            if farewell := self._tunnel.close():
+            if farewell:
                 yield Deadline(_FAREWELL)
                 yield Send(farewell)
         except (OSError, DeadlinePassed):
             pass  # the other side is gone or does not listen any more
+        except GeneratorExit:
+            raise
+        except BaseException:  # interrupted once more
+            yield Close()
+            raise
         yield Close()
 
 
