@@ -24,9 +24,12 @@ import neonps
 from neonps import errors
 from neonps.embedded import EmbeddedPostgres
 from neonps.flows import retrying
-from neonps.flows.requests import Clock, DeadlinePassed, Flow, Pause
+from neonps.flows.http import HttpTransport
+from neonps.flows.requests import Clock, DeadlinePassed, Flow, Open, Pause
 from neonps.gateway import Gateway, Upstream
+from neonps.query import PostgresQuery
 from neonps.settings import resolve
+from neonps.transformer import Transformer
 
 
 def fatal(sqlstate: str, message: str) -> bytes:
@@ -271,6 +274,17 @@ def test_retry_after(url: str, transport: str, after: str, waits: bool) -> None:
         assert (server.accepted > 1) == waits
 
 
+@over_http
+def test_what_was_not_run_has_not_taken_effect(url: str, transport: str) -> None:
+    with FakeServer(http("503 No", b"{}", "Retry-After: 100")) as server:
+        way = way_to(transport, server.port)
+        with neonps.connect(url, transport=transport, autocommit=True, connect_timeout=2, **way) as conn:
+            with pytest.raises(neonps.OperationalError) as caught:
+                conn.execute("insert into numbers values (1)")
+            assert caught.value.status == 503
+            assert "unknown" not in str(caught.value)
+
+
 def pauses(patience: float | None, fail: BaseException, took: float = 0.0) -> list[float]:
     """How long the pauses are between attempts that fail, by a clock that goes on with them."""
     settings = resolve("host=h user=u", environ={})._replace(patience=patience)
@@ -323,6 +337,26 @@ def test_what_is_waking_is_waited_for_a_while() -> None:
     raised = errors.error_from_fields({"S": "ERROR", "V": "ERROR", "C": "57P03", "M": "raised by a statement"})
     assert pauses(60, raised) == []
     assert pauses(60, DeadlinePassed()) == []
+
+
+@pytest.mark.parametrize("last", [OSError("the last"), DeadlinePassed()])
+def test_a_request_is_tried_again_as_often_as_there_is_time(last: BaseException) -> None:
+    url = "postgresql://u:p@localhost/db?gateway=http://localhost:1"
+    transport = HttpTransport(resolve(url, {"transport": "http", "connect_timeout": 100_000}, {}))
+    transport.autocommit = True
+    query = PostgresQuery(Transformer())
+    query.convert("select 1", None)
+    flow = transport.execute(query, binary=False, deliver=lambda results: None)
+    now, attempts = 0.0, 0
+    request = next(flow)
+    with pytest.raises(neonps.OperationalError, match="This was attempt 2000"):
+        while True:
+            now += request.seconds if isinstance(request, Pause) else 0.0
+            if isinstance(request, Open):
+                attempts += 1
+                request = flow.throw(REFUSED if attempts < 2000 else last)
+            else:
+                request = flow.send(now if isinstance(request, Clock) else None)
 
 
 # Interrupted

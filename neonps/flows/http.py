@@ -149,17 +149,18 @@ class HttpTransport(Transport):
         yield from retries.start()
         while True:
             response = yield from self._answer(headers, body, retries)
-            if not self._was_not_run(response):
+            unrun = self._was_not_run(response)
+            if not unrun:
                 break
             retries.note_unavailable(response.headers)
             if not (yield from retries.again()):
                 break
         if response.status != 200:
             if query is None:
-                raise self._explained(error_from_response(response), token)
+                raise self._explained(error_from_response(response), token, unrun=unrun)
             text = None if query.shown is None else query.shown.decode()
             failure = error_from_response(response, text, query.untyped_position)
-            raise self._explained(failure, token)
+            raise self._explained(failure, token, unrun=unrun)
         try:
             return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
         except e.OperationalError as error:
@@ -193,15 +194,21 @@ class HttpTransport(Transport):
             return True
         return is_waking(error_from_response(response))
 
-    def _explained(self, error: e.Error, token: str | None) -> e.Error:
-        """The same error; if it is not one of Postgres, with where it comes from and what it means."""
+    def _explained(self, error: e.Error, token: str | None, *, unrun: bool = False) -> e.Error:
+        """The same error; if it is not one of Postgres, with where it comes from and what it means.
+
+        Args:
+            error: the error.
+            token: what the request had for a login, which is not to be shown.
+            unrun: it is certain that the request was not run.
+        """
         if error.sqlstate is not None or error.status is None:
             return self._without_login(error, token)
         message = f"{self._endpoint.url}: {error}"
         # What is quoted can be a page on which a server shows the request that it got.
         for secret in filter(None, (token, self.settings.password)):
             message = message.replace(secret, "…").replace(encode(secret), "…")
-        if not self._harmless and not 400 <= error.status < 500:
+        if not (self._harmless or unrun or 400 <= error.status < 500):
             message += f"\n{_OUTCOME_UNKNOWN}"
             self.outcome_unknown = True
         error.args = (message,)
@@ -227,17 +234,21 @@ class HttpTransport(Transport):
             yield from self._hang_up()
         settings, endpoint = self.settings, self._endpoint
         self.log(DEBUG, "reconnecting" if self.requests else "connecting")
-        try:
+        while True:
             limit = yield from retries.limit()
-            yield from open_way(endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.proxy, limit)
-        except OSError as error:
-            retries.note(error)
-            failure = self._not_connected(e.OperationalError, describe(error))
-            if (yield from retries.again()):
-                return (yield from self._connection(retries))
-            raise retries.explained(failure) from None
-        except DeadlinePassed:
-            raise self._not_connected(e.ConnectionTimeout, "connection timeout expired") from None
+            try:
+                yield from open_way(
+                    endpoint.host, endpoint.port, settings.tls, settings.keepalive, settings.proxy, limit
+                )
+                break
+            except OSError as error:
+                retries.note(error)
+                failure = self._not_connected(e.OperationalError, describe(error))
+            except DeadlinePassed as passed:
+                retries.note(passed)
+                failure = self._not_connected(e.ConnectionTimeout, "connection timeout expired")
+            if not (yield from retries.again()):
+                raise retries.explained(failure)
         self.log(DEBUG, "connected")
         self._http = HttpConnection(endpoint)
         return self._http
