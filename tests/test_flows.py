@@ -14,7 +14,8 @@ from test_wire import split
 
 import neonps
 from neonps.flows.connect import open_session
-from neonps.flows.requests import Flow
+from neonps.flows.interruption import cancel_and_skip
+from neonps.flows.requests import Flow, Receive
 from neonps.flows.session import Session
 from neonps.isolation import TransactionCharacteristics
 from neonps.pq import TransactionStatus
@@ -282,3 +283,17 @@ def test_a_simple_query_behind_a_begin_that_fails_is_not_run() -> None:
         runner.run(execute(session, "insert"))
     assert not session.closed
     assert session.transaction_status is TransactionStatus.IDLE
+
+
+def test_what_cannot_be_cancelled_is_no_timeout_of_a_call_that_has_none() -> None:
+    runner = ScriptedRunner(ScramServer("hunter2"))
+    session = open_with(runner)
+
+    def rest() -> Flow[None]:
+        session.channel.torn = True  # as while something is sent that nobody takes
+        yield Receive()
+
+    with pytest.raises(neonps.OperationalError, match="the connection was closed, since a statement could not be"):
+        runner.run(session.guard(cancel_and_skip(session, rest), None))
+    assert len(runner.aside) == 1
+    assert runner.closed and session.broken

@@ -141,12 +141,18 @@ def _stop(session: Session) -> Flow[str]:
 
 
 def cancel_and_skip(session: Session, rest: Callable[[], Flow[None]]) -> Flow[None]:
-    """As `cancel_while`, but as a part of a call, which has as much time for it as for all else."""
+    """As `cancel_while`, but as a part of a call, which has as much time for it as for all else.
+
+    Raises:
+        OperationalError: the server could not be asked, or not heard to the end since a message is half sent.
+    """
     try:
         yield from cancel_while(session, rest)
     except DeadlinePassed:
         if not session.waiting or session.channel.torn:
-            raise
+            # Not as it is: this was not the time that the call has.
+            yield from session.abandon(_INTERRUPTED)
+            raise e.OperationalError("the connection was closed, since a statement could not be cancelled") from None
         yield Deadline(session.limit)
         yield from rest()
     yield Deadline(session.limit)

@@ -122,8 +122,7 @@ class Open(Record):
 
     `host` is a name, an address, or, when it starts with `/` or `@`, the directory of a Unix socket, in which
     the file `.s.PGSQL.{port}` is meant. Each address of a name is tried in turn, none so long that no time is left for
-    the others. It may take `timeout` seconds, and no
-    longer than the deadline allows.
+    the others. It may take `timeout` seconds, and no longer than the deadline allows.
     """
 
     host: str
