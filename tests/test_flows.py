@@ -296,4 +296,5 @@ def test_what_cannot_be_cancelled_is_no_timeout_of_a_call_that_has_none() -> Non
     with pytest.raises(neonps.OperationalError, match="the connection was closed, since a statement could not be"):
         runner.run(session.guard(cancel_and_skip(session, rest), None))
     assert len(runner.aside) == 1
-    assert runner.closed and session.broken
+    assert runner.closed
+    assert session.broken
