@@ -89,8 +89,7 @@ class Endpoint(Record):
     @property
     def host_header(self) -> str:
         """The value of the header `Host` (RFC 9110 7.2)."""
-        # A zone has a meaning on this machine only (RFC 6874 4).
-        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
+        host = in_brackets(self.host)
         return host if self.port == _default_port(self.secure) else f"{host}:{self.port}"
 
     @property
@@ -98,6 +97,16 @@ class Endpoint(Record):
         """The URL for messages: without the query, which might have a token in it."""
         scheme = ("wss" if self.secure else "ws") if self.websocket else ("https" if self.secure else "http")
         return f"{scheme}://{self.host_header}{self.target.partition('?')[0]}"
+
+
+def without_zone(host: str) -> str:
+    """Return a host without the zone of an IPv6 address, which has a meaning on this machine only (RFC 6874 4)."""
+    return host.partition("%")[0] if ":" in host else host
+
+
+def in_brackets(host: str) -> str:
+    """Return a host as URLs and the header `Host` have it: IPv6 in brackets (RFC 3986 3.2.2), without its zone."""
+    return f"[{without_zone(host)}]" if ":" in host else host
 
 
 def is_loopback(host: str) -> bool:

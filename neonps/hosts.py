@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from . import errors as e
-from .endpoint import check_host, is_loopback
+from .endpoint import check_host, is_loopback, without_zone
 from .flows.requests import TLS
 from .options import InvalidOption, Options
 from .passfile import default_passfile, find_password, read_passfile
@@ -206,9 +206,7 @@ def tls_for(options: Options, server_hostname: str, alpn: tuple[str, ...] = (), 
     if maximum < "TLSv1.2":
         raise e.NotSupportedError(f"ssl_max_protocol_version={maximum} is not supported: TLS 1.2 is the lowest version")
     return TLS(
-        server_hostname=(server_hostname.partition("%")[0] if ":" in server_hostname else server_hostname).removesuffix(
-            "."
-        ),
+        server_hostname=without_zone(server_hostname).removesuffix("."),
         rootcert=None if rootcert == "system" else rootcert,
         cert=cert,
         key=path("sslkey", "postgresql.key") if cert is not None else None,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from . import errors as e
-from .endpoint import Endpoint
+from .endpoint import Endpoint, in_brackets, without_zone
 from .flows.requests import TLS
 from .hosts import tls_for
 from .options import Options
@@ -53,8 +53,7 @@ class Proxy(Record):
     @property
     def url(self) -> str:
         """Its URL for messages, without the login."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{in_brackets(self.host)}:{self.port}"
 
     @property
     def authorization(self) -> str | None:
@@ -147,7 +146,7 @@ def is_excepted(host: str, port: int, exceptions: str) -> bool:
         exceptions: the value of `NO_PROXY`: names, which stand for all below them too, addresses, and networks as
             `10.0.0.0/8`, all but networks also with a port; or `*` for all hosts.
     """
-    host = host.lower().removesuffix(".").partition("%")[0]
+    host = without_zone(host.lower()).removesuffix(".")
     numeric = _numeric.fullmatch(host) is not None
     for entry in re.split(r"[,\s]+", exceptions.lower()):
         if entry == "*":

@@ -21,6 +21,8 @@ from neonps.endpoint import Endpoint
 from neonps.gateway import Gateway
 from neonps.local import serve
 from neonps.net.addresses import interleaved
+from neonps.protocol.proxy import ConnectRequest
+from neonps.proxies import is_excepted, parse_proxy
 from neonps.settings import resolve
 
 #: A name that only the resolver of these tests knows.
@@ -187,6 +189,11 @@ def test_a_zone(written: str) -> None:
     assert settings.host == "fe80::1%eth0"
     assert settings.tls is not None
     assert settings.tls.server_hostname == "fe80::1"
+    assert (
+        b"CONNECT [fe80::1]:443 HTTP/1.1\r\nHost: [fe80::1]:443\r\n" in ConnectRequest(endpoint.host, 443, None).data()
+    )
+    assert is_excepted(endpoint.host, 443, "fe80::/10")
+    assert parse_proxy(f"http://u:p@[{written}]:3128", "proxy").url == "http://[fe80::1]:3128"
 
 
 def test_a_zone_that_is_a_number() -> None:

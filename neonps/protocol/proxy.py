@@ -6,6 +6,7 @@ import re
 
 import h11
 
+from ..endpoint import in_brackets
 from ..pattern import pattern
 from ..version import __version__
 
@@ -55,9 +56,7 @@ class ConnectRequest:
     def __init__(self, host: str, port: int, authorization: str | None) -> None:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._authorization = authorization
-        # A zone has a meaning on one machine only (RFC 6874 4).
-        host = host.partition("%")[0] if ":" in host else host
-        self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._server = f"{in_brackets(host)}:{port}"
 
     def data(self) -> bytes:
         """The request.
