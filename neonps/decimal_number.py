@@ -1,4 +1,4 @@
-"""Numbers that a server writes in decimal digits, where anything can stand."""
+"""Numbers in decimal digits that somebody else has written, a server or a URL, where anything can stand."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from . import errors as e
+from .decimal_number import decimal_number
 from .pattern import pattern
 from .record import Record, shown
 
@@ -81,7 +82,7 @@ class Endpoint(Record):
             secure = _SCHEMES[scheme[1].lower()]
         elif secure is None:
             secure = not is_loopback(host)
-        port = int(match["port"]) if match["port"] else _default_port(secure)
+        port = (decimal_number(match["port"]) or 0) if match["port"] else _default_port(secure)
         if not 0 < port < 65536:
             raise e.ProgrammingError(f"{keyword}: the port in the URL should be from 1 to 65535")
         return cls(secure, host, port, (match["path"] or "/") + (match["query"] or ""), websocket)

@@ -22,7 +22,7 @@ NONE = "none"
 
 _url = pattern(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?(?P<rest>[^@]*)", re.DOTALL)
 _numeric = pattern(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_entry = pattern(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>[0-9]+))?|(?P<bare>.*)")
+_entry = pattern(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?|(?P<bare>.*)")
 
 
 class Proxy(Record):

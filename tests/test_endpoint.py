@@ -67,6 +67,7 @@ class TestEndpoint:
             "https://h:65536/",
             "https://h:x/",
             "https://h:99999999999999999999/",
+            f"https://h:{'9' * 5000}/",
             "https://[::1/",
             "https://[]/",
             "https://[secret]/",

@@ -471,6 +471,7 @@ def test_the_environment_leads_through_the_proxy(
         ("10.0.0.0/8", "2001:db8::7", False),
         ("300.0.0.0/99,://,[,:,]", "10.1.2.3", False),
         ("300.0.0.0/99,://,[,:,], .", "example.com", False),
+        ("example.com:" + "4" * 5000, "example.com", False),
     ],
 )
 def test_hosts_that_no_proxy_leads_to(exceptions: str, host: str, excepted: bool) -> None:
