@@ -41,6 +41,9 @@ class Retries:
 
     Args:
         settings: of the connection; `patience` is for how long to go on.
+
+    Attributes:
+        attempts: how many there have been, the current one included.
     """
 
     def __init__(self, settings: Settings) -> None:
