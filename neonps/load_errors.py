@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from struct import error as StructError
+from types import TracebackType
 
 from .errors import DataError, Error
 
@@ -35,7 +36,24 @@ _LIBRARY = frozenset({
 _OURS = __name__.partition(".")[0]
 
 
-def load_error(error: Exception) -> Error | None:
+class _LoadErrors:
+    """A block in which values are loaded; it has no state, so that one serves all, within each other too."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and (found := _load_error(error)) is not None:
+            raise found from None
+
+
+#: `with load_errors:` raises a `DataError` where a value of the server is malformed; see the classes above.
+load_errors = _LoadErrors()
+
+
+def _load_error(error: BaseException) -> Error | None:
     """The exception to raise instead of what came out of loading values.
 
     Args:

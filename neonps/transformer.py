@@ -10,7 +10,7 @@ from . import pq
 from .adapters_map import adapters_of
 from .encodings import client_codec
 from .formats import PyFormat
-from .load_errors import load_error
+from .load_errors import load_errors
 from .row_loader import load_rows
 
 if TYPE_CHECKING:
@@ -296,12 +296,8 @@ class Transformer:
         loaders = self._current_loaders()
         if len(loaders) != len(record):
             raise e.ProgrammingError(f"cannot load sequence of {len(record)} items: {len(loaders)} loaders registered")
-        try:
+        with load_errors:
             return load_rows((record,), loaders, tuple)[0]
-        except Exception as error:
-            if (found := load_error(error)) is None:
-                raise
-            raise found from None
 
     def load_rows(self, rows: Iterable[Sequence[Buffer | None]], make_row: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Return what `make_row` makes of each row's Python objects, a tuple; `tuple` itself is fastest.
@@ -309,12 +305,8 @@ class Transformer:
         Raises:
             DataError: Python cannot hold a value.
         """
-        try:
+        with load_errors:
             return load_rows(rows, self._current_loaders(), make_row)
-        except Exception as error:
-            if (found := load_error(error)) is None:
-                raise
-            raise found from None
 
     def load_messages(self, pieces: Iterable[DataRows], make_row: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Return what `make_row` makes of each row of DataRow messages; `tuple` itself is fastest.
@@ -328,12 +320,8 @@ class Transformer:
             from .wire_rows import WireRows  # for results with several rows only
 
             self._wire_rows = WireRows([self.get_loader(oid, format) for oid, format in self._columns])
-        try:
+        with load_errors:
             return self._wire_rows.load(pieces, make_row)
-        except Exception as error:
-            if (found := load_error(error)) is None:
-                raise
-            raise found from None
 
     def column_loaders(self) -> list[LoadColumn]:
         """Return the functions that load the columns, which are in text format, from str."""

@@ -87,15 +87,13 @@ def each_loaded(values: Values, load: Callable[[bytes], Any]) -> list[Any]:
         Unreadable: as `load` says.
     """
     from ..errors import DataError
-    from ..load_errors import load_error
+    from ..load_errors import load_errors
 
     try:
-        return [None if each is None else load(each) for each in values.binary().to_pylist()]
-    except Exception as error:
-        found = error if isinstance(error, DataError) else load_error(error)
-        if found is None:
-            raise
-        raise Unreadable(str(found)) from None
+        with load_errors:
+            return [None if each is None else load(each) for each in values.binary().to_pylist()]
+    except DataError as error:
+        raise Unreadable(str(error)) from None
 
 
 def as_text(values: Values, session: Session) -> Any:

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import OperationalError
-from ..load_errors import load_error
+from ..load_errors import load_errors
 from ..pq import ExecStatus
 from .result import FieldDescription, RawRow, Result
 
@@ -64,14 +64,10 @@ class TextResult(Result, ABC):
             )
         loaders = transformer.column_loaders()
         rows: list[Any] = []
-        try:
+        with load_errors:
             for columns in self._pieces(start, stop):
                 loaded = zip(*[load(column) for load, column in zip(loaders, columns, strict=True)], strict=True)
                 rows.extend(loaded if make_row is tuple else map(make_row, loaded))
-        except Exception as error:
-            if (found := load_error(error)) is None:
-                raise
-            raise found from None
         return rows
 
 
