@@ -5,14 +5,13 @@ But for the bytes behind the fault nothing is lost, and nothing is ever said twi
 
 from __future__ import annotations
 
-import selectors
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import NamedTuple
+
+from relaying import SelectingRelay, reset_when_closed
 
 #: The directions: what the client says, and what the server says.
 UP, DOWN = "up", "down"
@@ -73,44 +72,22 @@ class _Line:
         self.slow = False  # byte by byte
 
 
-class FaultRelay:
-    """Listens on 127.0.0.1 and carries bytes to and from a server, in a thread; a context manager.
+class FaultRelay(SelectingRelay):
+    """Carries bytes to and from a server, and has faults happen; a context manager.
 
     Args:
         host, port: the server.
         plan: makes the plan of a new line; it can be set at any time. `arm()` has one for all lines to come.
 
     Attributes:
-        port: where it listens.
         faults: how many have happened.
     """
 
     def __init__(self, host: str, port: int, plan: Callable[[], Plan] = Plan) -> None:
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__(host, port)
         self.plan = plan
         self.faults = 0
         self._lines: dict[socket.socket, tuple[_Line, str]] = {}
-        self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name="fault relay", daemon=True)
-
-    def __enter__(self) -> FaultRelay:
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._wake.close()
-        self._thread.join()
-        for sock in (*self._lines, self._listener, self._woken):
-            sock.close()
-        self._selector.close()
 
     def arm(self, fault: Fault | None) -> Plan:
         """Have a fault happen once, on one of the lines from now on, whose bytes are counted together."""
@@ -118,32 +95,7 @@ class FaultRelay:
         self.plan = lambda: plan
         return plan
 
-    @property
-    def connections(self) -> int:
-        """How many lines are open."""
-        with self._lock:
-            return len(self._lines) // 2
-
-    def _run(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
-                sock = key.fileobj
-                assert isinstance(sock, socket.socket)
-                if sock is self._woken:
-                    return
-                with self._lock:
-                    if sock is self._listener:
-                        self._accept()
-                    elif sock in self._lines:
-                        self._carry(*self._lines[sock])
-
-    def _accept(self) -> None:
-        client, _ = self._listener.accept()
-        try:
-            server = socket.create_connection(self._target)
-        except OSError:
-            client.close()
-            return
+    def opened(self, client: socket.socket, server: socket.socket) -> None:
         line = _Line(client, server, self.plan())
         if line.plan.fired and line.plan.fault is not None and line.plan.fault.kind == "dead":
             line.mute = {UP, DOWN}
@@ -151,18 +103,17 @@ class FaultRelay:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(30)
             self._lines[sock] = line, direction
-            self._selector.register(sock, selectors.EVENT_READ)
 
-    def _carry(self, line: _Line, direction: str) -> None:
+    def carry(self, sock: socket.socket) -> None:
         """Carry what one side has said, up to the fault."""
-        sock = line.ends[direction]
+        line, direction = self._lines[sock]
         try:
             data = sock.recv(1 << 16)
         except OSError:
             self._drop(line, reset=True)
             return
         if not data and direction == DOWN and DOWN in line.mute:
-            self._selector.unregister(sock)  # not even its end gets through
+            self.unwatch(sock)  # not even its end gets through
         elif not data:
             self._drop(line)
         elif direction not in line.mute:
@@ -191,11 +142,9 @@ class FaultRelay:
     def _drop(self, line: _Line, *, reset: bool = False) -> None:
         for sock in line.ends.values():
             self._lines.pop(sock)
-            if sock in self._selector.get_map():
-                self._selector.unregister(sock)
             if reset:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+                reset_when_closed(sock)
+        self.drop(line.ends[UP])
         line.ends = {}
 
     def _end_half(self, line: _Line, direction: str) -> None:

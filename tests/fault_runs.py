@@ -141,6 +141,7 @@ class FaultRuns:
         attempts = self._work(way, label, 0.2 if fault.kind in STALLS else 30)
         failed = [attempt for attempt in attempts if attempt.error]
         assert not (harmless and failed), failed[0].error
+        assert plan.fired or not harmless, f"{label}: it has not happened"
         if fault.kind in CUTS and way.transport == "http":  # the next request opens a new line
             assert len(failed) <= 1, [f"{attempt.label}: {attempt.error}" for attempt in failed]
         self.counts["faults"] += plan.fired

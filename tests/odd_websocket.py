@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from types import TracebackType
 
+from threaded_server import ThreadedServer
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Pong, Request, TextMessage
 
 
-class OddWebSocket:
-    """Takes one client after the other, in a thread; a context manager.
+class OddWebSocket(ThreadedServer):
+    """Takes one client after the other; a context manager.
 
     Args:
         host, port: the Postgres.
@@ -22,7 +20,6 @@ class OddWebSocket:
         last: what to send, and then close, instead of the answer to the second message of the client.
 
     Attributes:
-        port: where it listens.
         pongs: the payloads of the answers to pings.
         messages: how long the messages of the client were.
         close_codes: the close codes of the clients.
@@ -30,45 +27,28 @@ class OddWebSocket:
     """
 
     def __init__(self, host: str, port: int, *, fragment: int = 0, pings: bool = False, last: Event | None = None):
+        super().__init__()
         self._target = (host, port)
         self._fragment = fragment
         self._pings = pings
         self._last = last
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         self.pongs: list[bytes] = []
         self.messages: list[int] = []
         self.close_codes: list[int] = []
         self.handshake = b""
-        self._thread = threading.Thread(target=self._run, name="odd websocket", daemon=True)
 
     @property
     def gateway(self) -> str:
         """What to give as `gateway`."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> OddWebSocket:
-        self._thread.start()
-        return self
+    take = ThreadedServer.take_alone
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
+    def serve(self, client: socket.socket) -> None:
+        with socket.create_connection(self._target) as postgres:
+            self._lead(client, postgres)
 
-    def _run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with client, socket.create_connection(self._target) as postgres:
-                with suppress(OSError):  # when the client is gone
-                    self._serve(client, postgres)
-
-    def _serve(self, client: socket.socket, postgres: socket.socket) -> None:
+    def _lead(self, client: socket.socket, postgres: socket.socket) -> None:
         ws = WSConnection(ConnectionType.SERVER)
         messages = 0
         for event in self._events(ws, client):

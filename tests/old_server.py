@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
-from contextlib import closing, suppress
-from types import TracebackType
+from contextlib import suppress
+
+from threaded_server import ThreadedServer
 
 #: Reported since PostgreSQL 14 (docs 53.2.7).
 NEW = (b"in_hot_standby\0", b"default_transaction_read_only\0")
 
 
-class OldPostgres:
-    """Listens on 127.0.0.1 and leads to a Postgres, leaving its newer reports out; a context manager.
+class OldPostgres(ThreadedServer):
+    """Leads to a Postgres, leaving its newer reports out; a context manager.
 
     Clients should not ask it for TLS (`sslmode=disable`).
 
@@ -21,35 +21,17 @@ class OldPostgres:
         host, port: the Postgres.
 
     Attributes:
-        port: where it listens.
         asked: the statements that were sent by the simple query protocol.
     """
 
     def __init__(self, host: str, port: int) -> None:
+        super().__init__()
         self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         self.asked: list[bytes] = []
 
-    def __enter__(self) -> OldPostgres:
-        threading.Thread(target=self._accept, name="old postgres", daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), closing(client), socket.create_connection(self._target) as server:
-            threading.Thread(target=self._upward, args=(client, server), daemon=True).start()
+    def serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError), socket.create_connection(self._target) as server:
+            self.start(self._upward, client, server)
             while message := self._message(server):
                 if message[:1] == b"S" and message[5:].startswith(NEW):
                     continue

@@ -6,16 +6,12 @@ from typing import Any
 
 import pytest
 from relay import Relay
-from transports import Connect, Connection, Numbers, on_sessions, over_http
+from transports import Connect, Connection, Numbers, on_sessions, over_http, status
 
 import neonps
 from neonps import IsolationLevel, errors
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 @pytest.mark.parametrize("autocommit", [True, False])

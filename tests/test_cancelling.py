@@ -11,7 +11,7 @@ import pytest
 from gateway_client import active, wait_for
 from holding import HoldingRelay
 from test_interrupts import interrupted_when
-from transports import Connect, Connection, Numbers, on_sessions
+from transports import Connect, Connection, Numbers, on_sessions, status
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
@@ -20,10 +20,6 @@ from neonps.gateway import Gateway
 Admin = psycopg.Connection[Any]
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 @pytest.fixture

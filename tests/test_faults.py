@@ -42,9 +42,10 @@ def evenly(count: int, total: int, seed: str) -> list[int]:
 @all_ways
 def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
     sizes = runs.sizes(way)
-    before = descriptors()
+    before, faults = descriptors(), runs.counts["faults"]
     for number, position in enumerate(evenly(3 if way.transport == "http" else 5, positions(sizes), f"cuts {way}")):
         runs.run(way, fault_at(CUTS[number % len(CUTS)], sizes, position))
+    assert runs.counts["faults"] > faults, "none of them has happened"
     runs.settle()
     wait_for(lambda: descriptors() <= before)
 
@@ -52,9 +53,10 @@ def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
 @ways_to_the_gateway  # which waits longer for Postgres than tests can
 def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
     sizes = runs.sizes(way)
-    before = descriptors()
+    before, faults = descriptors(), runs.counts["faults"]
     for number, position in enumerate(evenly(2, positions(sizes), f"stalls {way}")):
         runs.run(way, fault_at(STALLS[number % len(STALLS)], sizes, position))
+    assert runs.counts["faults"] > faults, "none of them has happened"
     runs.settle()
     wait_for(lambda: descriptors() <= before)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from fuzz_targets import TARGETS, attempt, mutated
+from fuzz_targets import TARGETS
+from fuzzing import attempt, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

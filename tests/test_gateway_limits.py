@@ -214,6 +214,8 @@ def test_json_that_is_nested_deep(gateway: Gateway, dsn: str, params: str) -> No
         raw.send(post_body(dsn, f'{{"query": "select $1", "params": [{params}]}}'.encode()))
         answer = raw.answer()
         assert answer.status in (200, 400)
+        if len(params) >= 100_000:  # others may be taken, which depends on the version of Python
+            assert (answer.status, answer.json["code"]) == (400, None)
         if answer.status == 400 and answer.json["code"] is None:
             assert answer.json.keys() == ERROR_FIELDS
             assert "could not parse the HTTP request body" in answer.json["message"]

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from relay import Relay
-from transports import Connect, Connection, Numbers, over_http
+from transports import Connect, Connection, Numbers, over_http, status
 
 import neonps
 from neonps import IsolationLevel, Rollback, errors
@@ -18,10 +18,6 @@ pytestmark = over_http
 INSERT = "insert into numbers values (%s)"
 
 WAYS_OUT = ("commit", "autocommit=True", "transport='websocket'")
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 def requests(relay: Relay) -> list[bytes]:

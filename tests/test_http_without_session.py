@@ -6,17 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from relay import Relay
-from transports import Connect, Connection, Numbers, over_http
+from transports import Connect, Connection, Numbers, over_http, status
 
 import neonps
 
 pytestmark = over_http
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 @pytest.mark.parametrize(

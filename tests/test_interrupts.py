@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from gateway_client import active, wait_for
-from transports import Connect, Connection, Numbers, on_sessions
+from transports import Connect, Connection, Numbers, on_sessions, status
 
 import neonps
 
@@ -28,10 +28,6 @@ MOMENTS = [0.0003 * 1.35**n for n in range(20)]
 
 #: Python's own housekeeping can be interrupted too, and a socket between its making and its being given a name.
 at_any_moment = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 @contextmanager

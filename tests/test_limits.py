@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 import server_messages as s
-from fuzz_targets import _UPGRADE, HTTP_ANSWERS, TYPES, _tunnel, pieces_of, run_arrow
+from fuzz_http import HTTP_ANSWERS, UPGRADE, new_tunnel
+from fuzz_values import TYPES, run_arrow
+from fuzzing import pieces_of
 from scripted import ScramServer, ScriptedRunner, ScriptedServer
 from test_flows import LOGIN, execute, open_with
 from test_result_memory import Traced
@@ -384,8 +386,8 @@ def test_the_message_of_a_proxy_is_cut() -> None:
 
 
 def opened() -> websocket.WebSocketTunnel:
-    tunnel, accept = _tunnel()
-    assert tunnel.receive(_UPGRADE + accept + b"\r\n\r\n") == b""
+    tunnel, accept = new_tunnel()
+    assert tunnel.receive(UPGRADE + accept + b"\r\n\r\n") == b""
     assert tunnel.is_open
     return tunnel
 
@@ -409,13 +411,13 @@ def test_many_pings_at_once_are_all_answered() -> None:
 
 
 def test_a_handshake_with_headers_that_are_no_ascii() -> None:
-    tunnel, _ = _tunnel()
+    tunnel, _ = new_tunnel()
     with pytest.raises(ProtocolError, match="handshake"):
         tunnel.receive(b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\xd5\r\n\r\n")
 
 
 def test_the_body_of_a_refusal_is_cut() -> None:
-    tunnel, _ = _tunnel()
+    tunnel, _ = new_tunnel()
     tunnel.receive(b"HTTP/1.1 500 Oh\r\nContent-Length: 1000000\r\n\r\n")
     with pytest.raises(UpgradeRefused) as caught:
         for _ in range(1000):

@@ -24,10 +24,6 @@ Admin = psycopg.Connection[Any]
 INSERT = "insert into numbers values (%s)"
 
 
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
-
-
 def kill(admin: Admin, conn: Connection) -> None:
     admin.execute("select pg_terminate_backend(%s, 10000)", [conn.info.backend_pid])
 

@@ -31,12 +31,6 @@ LOGIN = "ada l:p@ss:wörd"
 IN_URL = "ada%20l:p%40ss%3Aw%C3%B6rd"
 SECRET = "S3cret"
 
-try:
-    with socket.create_server(("::1", 0), family=socket.AF_INET6):
-        HAS_IPV6 = True
-except OSError:
-    HAS_IPV6 = False
-
 
 class Files(NamedTuple):
     """Paths of PEM files: a CA, a certificate with its key for 127.0.0.1 and localhost, another CA."""

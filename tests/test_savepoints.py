@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from transports import Connection, Numbers, on_sessions
+from transports import Connection, Numbers, on_sessions, status
 
 import neonps
 from neonps import Rollback, errors
@@ -15,10 +15,6 @@ from neonps.transaction import OutOfOrderTransactionNesting
 pytestmark = on_sessions
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 def test_an_inner_block_is_a_savepoint(numbers: Numbers, auto: Connection) -> None:

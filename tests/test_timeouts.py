@@ -11,7 +11,7 @@ import pytest
 from gateway_client import active, wait_for
 from lost import check_lost
 from relay import Relay
-from transports import Connect, Connection, Numbers, on_sessions
+from transports import Connect, Connection, Numbers, on_sessions, status
 
 import neonps
 from neonps import errors
@@ -19,10 +19,6 @@ from neonps import errors
 Admin = psycopg.Connection[Any]
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 @pytest.fixture

@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 from relay import Relay
-from transports import Connect, Connection, Numbers, on_sessions
+from transports import Connect, Connection, Numbers, on_sessions, status
 
 import neonps
 from neonps import IsolationLevel, Rollback, errors
 
 INSERT = "insert into numbers values (%s)"
-
-
-def status(conn: Connection) -> str:
-    return conn.info.transaction_status.name
 
 
 class Surprise(Exception):

@@ -1,4 +1,4 @@
-"""What tests over the three transports share: marks for what does not make sense on all, and names of types."""
+"""What tests over the three transports share: marks for what does not make sense on all, names of types, `status`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ Connection = neonps.Connection[Any]
 Connect = Callable[..., Connection]
 #: The fixture `numbers`: gives what is in the table.
 Numbers = Callable[[], list[int]]
+
+
+def status(conn: Connection) -> str:
+    """The name of the status of its transaction."""
+    return conn.info.transaction_status.name
+
 
 #: The test needs a session.
 on_sessions = pytest.mark.parametrize("transport", ["tcp", "websocket"])

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
-from itertools import chain
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..connection import Connection
 from ..cursor import Cursor
-from ..errors import ProgrammingError
-from ..protocol.result import Result
 from ..protocol.wireresult import WireResult
-from .result import Outcome
+from .result import Outcome, outcome_from
 
 #: Rows are collected until they are so many bytes, since columns are not worth making of a few.
 _BYTES_AT_A_TIME = 1 << 20
 
 
-@contextmanager
 def arrow_outcome_of(
     connection: Connection[Any], statement: str, params: Mapping[str, str | None] | None
-) -> Iterator[Outcome]:
+) -> AbstractContextManager[Outcome]:
     """Run a statement, as `outcome_of()` does; the rows come as some results, of many rows each.
 
     Raises:
         Error: what the server has answered, here or when results are taken.
     """
     cursor = connection.cursor()
-    with closing(_collected(cursor, statement, params)) as results:
-        first: list[Result] = []
-        try:
-            first += [next(results)]
-        except StopIteration:
-            pass
-        except ProgrammingError:
-            if cursor.pgresult is None:
-                raise
-            # It was run, and there is nothing to stream.
-        columns = cursor.description
-        yield Outcome(columns, chain(first, results), "" if columns is not None else cursor.statusmessage or "")
+    return outcome_from(cursor, _collected(cursor, statement, params))
 
 
 def _collected(

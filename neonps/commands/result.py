@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -12,6 +12,7 @@ from ..adapt import Loader
 from ..adapters_map import AdaptersMap
 from ..column import Column
 from ..connection import Connection
+from ..cursor import Cursor
 from ..encodings import text_codec
 from ..errors import ProgrammingError
 from ..postgres import adapters as default_adapters
@@ -55,19 +56,32 @@ def text_adapters() -> AdaptersMap:
     return adapters
 
 
-@contextmanager
 def outcome_of(
     connection: Connection[Any], statement: str, params: Mapping[str, str | None] | None
-) -> Iterator[Outcome]:
+) -> AbstractContextManager[Outcome]:
     """Run a statement. If its rows are not all taken at the end of the block, the server is told to stop.
 
     Raises:
         Error: what the server has answered, here or when rows are taken.
     """
     cursor = connection.cursor()
-    stream = cast("Generator[tuple[Any, ...], None, None]", cursor.stream(statement, params))
-    with closing(stream) as rows:
-        first: list[tuple[Any, ...]] = []
+    rows = cast("Generator[tuple[Any, ...], None, None]", cursor.stream(statement, params))
+    return outcome_from(cursor, rows)
+
+
+@contextmanager
+def outcome_from(cursor: Cursor[Any], rows: Generator[Any, None, None]) -> Iterator[Outcome]:
+    """Have the first rows come, which is when a statement is run; `rows` is closed at the end of the block.
+
+    Args:
+        cursor: what runs the statement.
+        rows: what gives the rows.
+
+    Raises:
+        Error: what the server has answered, here or when rows are taken.
+    """
+    with closing(rows):
+        first: list[Any] = []
         try:
             first += [next(rows)]
         except StopIteration:

@@ -39,7 +39,8 @@ def main(seconds: float) -> dict[str, int]:
 
 
 def _at_random(seconds: float) -> dict[str, int]:
-    from fuzz_targets import TARGETS, attempt, mutated
+    from fuzz_targets import TARGETS
+    from fuzzing import attempt, mutated
 
     logging.disable(logging.WARNING)  # of sessions that end and time zones that are unknown
     seed = int.from_bytes(os.urandom(4), "big")
@@ -75,6 +76,7 @@ def _be_guided(seconds: int) -> None:
 
     with atheris.instrument_imports(include=["neonps"]):
         import fuzz_targets
+        import fuzzing
 
     logging.disable(logging.WARNING)
     targets = list(fuzz_targets.TARGETS.values())
@@ -82,7 +84,7 @@ def _be_guided(seconds: int) -> None:
     def one(data: bytes) -> None:
         """The first byte says which decoder it is for."""
         if data:
-            fuzz_targets.attempt(targets[data[0] % len(targets)], data[1:])
+            fuzzing.attempt(targets[data[0] % len(targets)], data[1:])
 
     import tempfile
 

@@ -328,6 +328,7 @@ def check_ledger(conn: neonps.Connection[Any], done: Counter[str]) -> None:
     """Everything that was committed is there, once, and nothing else."""
     row = conn.execute("select count(*), count(*) filter (where number < 0) from ledger").fetchone()
     assert row == (done["added"], 0), (row, done["added"])
+    assert done["added"], "nothing was added"
 
 
 def summed(name: str, count: int, done: Counter[str], watch: Watch) -> Counter[str]:

@@ -144,7 +144,10 @@ def main(seconds: float) -> dict[str, int]:
         )
         wait_for(lambda: admin.execute(others).fetchone() == (0,))
         wait_for(lambda: descriptors() <= files and threading.active_count() <= threads)
-        return {**transfers.check(admin), "faults": direct.faults + before.faults}
+        figures = {**transfers.check(admin), "faults": direct.faults + before.faults}
+        assert figures["committed"], "nothing was done"
+        assert figures["faults"], "nothing has gone wrong"
+        return figures
 
 
 def _run_all(transfers: Transfers, url: str, ways: dict[str, dict[str, Any]], admin: psycopg.Connection[Any]) -> None:
