@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -172,3 +173,26 @@ def test_a_websocket_that_ends_half_way(hasty: Gateway) -> None:
         raw.send(handshake()[:-2])
         raw.socket.shutdown(socket.SHUT_WR)
         assert b"101" not in drained(raw)
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_client_that_goes_while_its_answer_comes(
+    postgres: EmbeddedPostgres, tmp_path: Path, caplog: pytest.LogCaptureFixture, encrypted: bool
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    with running(Gateway(Upstream(postgres.url), tls=tls if encrypted else None)) as gateway:
+        with Raw(gateway, receive_buffer=4096) as raw:
+            if encrypted:
+                raw.socket = context.wrap_socket(raw.socket, server_hostname="127.0.0.1")
+            raw.send(post(postgres.url, "select repeat('x', 8000000)"))
+            raw.take(1)
+            assert gateway._listener is not None
+            [task] = gateway._listener._clients
+            raw.reset()
+        wait_for(task.done)
+        assert task.exception() is None
+    assert not caplog.records  # asyncio warns when more is written

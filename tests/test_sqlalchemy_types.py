@@ -7,6 +7,7 @@ import decimal
 import enum
 import ipaddress
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -233,7 +234,9 @@ def test_reflection(engine: sa.Engine) -> None:
     assert (types["id"], types["price"], types["mood"]) == ("BIGINT", "NUMERIC(10, 2)", "VARCHAR(5)")
     assert (columns["mood"]["type"].enums, columns["moods"]["type"].item_type.enums) == (["sad", "happy"],) * 2
     assert (columns["at"]["type"].timezone, columns["at"]["type"].precision) == (True, 3)
-    assert (columns["name"]["type"].length, columns["name"]["type"].collation) == (20, "C")
+    assert columns["name"]["type"].length == 20
+    if tuple(map(int, re.findall(r"\d+", sa.__version__)[:3])) >= (2, 0, 45):  # those before do not ask for it
+        assert columns["name"]["type"].collation == "C"
     assert (columns["id"]["identity"]["always"], columns["gross"]["computed"]["persisted"]) == (True, True)
     assert (columns["price"]["default"], columns["price"]["comment"]) == ("1.5", "in euros")
     assert isinstance(columns["even"]["type"], pg.DOMAIN)

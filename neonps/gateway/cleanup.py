@@ -33,9 +33,15 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], lost: Callable[[T
     Unlike `asyncio.wait_for` before Python 3.12 it never takes a cancellation for done with because the work is.
 
     Args:
+        seconds: how long it may take.
+        work: what to do.
         lost: is given what the work has brought, should that be too late.
 
+    Returns:
+        What the work brings.
+
     Raises:
+        Exception: as the work does.
         TimeoutError: of asyncio; it takes longer, and was cancelled.
         CancelledError: the task was cancelled, and so was the work.
     """
@@ -61,13 +67,7 @@ async def give_up(task: asyncio.Future[T], lost: Callable[[T], object] | None) -
 
 async def acquired(semaphore: asyncio.Semaphore, seconds: float) -> bool:
     """Whether the semaphore could be acquired within that time."""
-    task = asyncio.ensure_future(semaphore.acquire())
     try:
-        await asyncio.wait((task,), timeout=seconds)
-    except asyncio.CancelledError:
-        if task.done():
-            semaphore.release()
-        raise
-    finally:
-        task.cancel()
-    return task.done()
+        return await within(seconds, semaphore.acquire(), lambda _: semaphore.release())
+    except asyncio.TimeoutError:
+        return False

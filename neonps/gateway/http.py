@@ -237,6 +237,10 @@ class HTTPConnection:
             OSError: it is gone, or has not in time.
         """
         if not self.writer.transport.get_write_buffer_size():
+            # Not drain(): asyncio pauses TLS even if there is nothing to wait for.
+            await asyncio.sleep(0)
+            if (lost := self.reader.exception()) is not None:
+                raise lost
             return
         try:
             await within(seconds, self.writer.drain())
@@ -277,6 +281,8 @@ def check_framing(head: h11.Request) -> None:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection at once, so that the system does not keep what the client has not taken either."""
-    with suppress(OSError, AttributeError):  # the latter is how asyncio says that TLS has ended already
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = writer.get_extra_info("socket")
+    if sock is not None:  # asyncio has none any more when TLS has ended
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

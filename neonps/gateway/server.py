@@ -294,7 +294,8 @@ async def begin(
 
 async def leave(writer: asyncio.StreamWriter) -> None:
     """Close a connection, in a way that takes its time but ends."""
-    writer.close()
+    if not writer.is_closing():  # to close TLS twice is no good: asyncio forgets what it has there
+        writer.close()
     try:
         await within(CLOSE_TIMEOUT, writer.wait_closed())
     except (asyncio.TimeoutError, asyncio.CancelledError, OSError):

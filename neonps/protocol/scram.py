@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 
 from scramp import ScramClient, ScramException, ScramMechanism
@@ -18,6 +19,10 @@ _BINDING = "tls-server-end-point"
 #: The most iterations that a server can ask for. They are there to take time, about a second for so many, and nothing
 #: can interrupt them. Postgres has 4096 unless told otherwise.
 MAX_ITERATIONS = 1_000_000
+
+#: A challenge: a nonce, a salt, how many iterations, and perhaps extensions (RFC 5802 7, server-first-message). The
+#: last scramp for Python 3.10 takes others too.
+_challenge = re.compile(r"r=([!-+\--~]+),s=[A-Za-z0-9+/]+={0,2},i=([1-9][0-9]*)(,.*)?").fullmatch
 
 
 class ServerNotTrusted(ProtocolError):
@@ -52,10 +57,13 @@ class Scram:
         except ScramException:
             raise ValueError("the password holds characters that SCRAM does not allow") from None
         self.verified = False
+        self._nonce = ""
 
     def first_message(self) -> bytes:
         """The client-first-message."""
-        return str(self._client.get_client_first()).encode()
+        message = str(self._client.get_client_first())
+        self._nonce = message.rpartition(",r=")[2]
+        return message.encode()
 
     def respond(self, challenge: bytes) -> bytes:
         """The client-final-message for the server-first-message `challenge`.
@@ -64,12 +72,21 @@ class Scram:
             ProtocolError: the challenge is malformed, repeats no nonce of ours, or asks for too many iterations.
         """
         try:
+            self._check(challenge.decode())
             self._client.set_server_first(challenge.decode())
-            if int(self._client.iterations) > MAX_ITERATIONS:
-                raise ValueError(f"more than {MAX_ITERATIONS} iterations")
             return str(self._client.get_client_final()).encode()
         except (ScramException, ValueError) as e:
             raise ProtocolError(f"the server's SCRAM challenge is not valid: {e}") from None
+
+    def _check(self, challenge: str) -> None:
+        found = _challenge(challenge)
+        if found is None:
+            raise ValueError("it is malformed")
+        nonce, iterations = found[1], found[2]
+        if nonce == self._nonce or not nonce.startswith(self._nonce):
+            raise ValueError("its nonce is not ours with something behind it")
+        if int(iterations) > MAX_ITERATIONS:
+            raise ValueError(f"more than {MAX_ITERATIONS} iterations")
 
     def verify(self, final: bytes) -> None:
         """Check the server's signature in the server-final-message `final`.
@@ -78,7 +95,7 @@ class Scram:
             ServerNotTrusted: the signature is wrong: this is not the server that knows the password.
         """
         try:
-            self._client.set_server_final(final.decode())
+            self._client.set_server_final(final.decode("ascii"))
         except (ScramException, ValueError):
             raise ServerNotTrusted(
                 "the server could not prove that it knows the password (wrong SCRAM signature): it may be an impostor"
