@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from server_messages import complete, data_row, row_description
+from traced import traced
 from transports import Connection
 
 from neonps.endpoint import Endpoint
@@ -20,33 +18,10 @@ from neonps.protocol.backend import BackendParser, CommandComplete, DataRows, Ro
 from neonps.protocol.http import HttpConnection, Response
 from neonps.protocol.wireresult import WireResult
 
-T = TypeVar("T")
-
 BODY = 8_000_000
 
 #: What little things may take, beside what is counted.
 LITTLE = 100_000
-
-
-def traced(run: Callable[[], T]) -> tuple[T, int, int]:
-    """What a call returns, the bytes that are allocated behind it, and those at the peak.
-
-    The least of some calls: what other threads of the tests allocate meanwhile (asyncio takes 256 KiB to receive
-    anything) only adds to it.
-    """
-    left = peak = sys.maxsize
-    for _ in range(5):
-        result = None  # the one of the call before is not counted
-        gc.collect()
-        tracemalloc.start()
-        try:
-            result = run()
-            now_left, now_peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        left, peak = min(left, now_left), min(peak, now_peak)
-    assert result is not None
-    return result, left, peak
 
 
 def received(parts: Iterator[bytes]) -> Response:
