@@ -65,6 +65,9 @@ def test_with_autocommit_executemany_is_one_batch(numbers: Numbers, relayed: Con
 def test_with_autocommit_statements_run_that_no_transaction_can_have(
     numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any]
 ) -> None:
+    # The index waits for all that is under way, and so for what clients of other tests have left when they went.
+    others = "from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
+    admin.execute(f"select pg_terminate_backend(pid) {others}")
     auto.execute("vacuum numbers")
     auto.execute("create index concurrently on numbers (b)")
 

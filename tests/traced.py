@@ -18,7 +18,7 @@ def traced(run: Callable[[], T]) -> tuple[T, int, int]:
     anything) only adds to it.
     """
     left = peak = sys.maxsize
-    for _ in range(5):
+    for _ in range(3):
         result = None  # the one of the call before is not counted
         gc.collect()
         tracemalloc.start()
