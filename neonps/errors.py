@@ -47,11 +47,14 @@ class Error(Exception):
 
     Attributes:
         sqlstate: what the server gave, or what the class stands for, or None.
+        outcome_unknown: whether what was sent may have taken effect, although the call has failed: the connection was
+            lost, or the time was over, when the server could have committed it.
     """
 
     __module__ = "neonps"
 
     sqlstate: str | None = None
+    outcome_unknown = False
 
     def __init__(
         self,

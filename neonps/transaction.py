@@ -90,8 +90,8 @@ class BaseTransaction:
         if exc is None and not self.force_rollback:
             try:
                 yield from self._leave(rollback=False)
-            except e.Error:
-                unknown = self._connection.closed or self._connection._transport.outcome_unknown
+            except e.Error as error:
+                unknown = self._connection.closed or error.outcome_unknown
                 self.status = self.Status.FAILED if unknown else self.Status.ROLLED_BACK_WITH_ERROR
                 raise
             except BaseException:  # timed out, cancelled or interrupted: by then it may have been committed

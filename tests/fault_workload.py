@@ -70,6 +70,8 @@ class Attempt:
     def failed(self, error: BaseException) -> None:
         """Take note of what the error says."""
         self.error = text = f"{type(error).__name__}: {error}"
+        may_be_in = _SAYS_UNKNOWN in text or (_SAYS_COMPLETED in text and self._last)
+        assert getattr(error, "outcome_unknown", may_be_in) == may_be_in, text
         if not isinstance(error, neonps.Error):  # cancelled, or interrupted
             self.outcome = UNKNOWN if self._last else OUT
         elif _SAYS_UNKNOWN in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -182,9 +183,38 @@ def test_what_an_answer_means_for_what_was_sent(transport: str, status: str, unk
         with refused(neonps.OperationalError) as caught:
             conn.commit()
         assert ("unknown whether" in str(caught.value)) is unknown
+        assert caught.value.outcome_unknown is unknown
         with refused(neonps.OperationalError) as caught:
             conn.execute("select 1")
         assert "unknown" not in str(caught.value)
+        conn.close()
+
+
+@over_http
+@pytest.mark.parametrize(
+    ("severity", "code", "unknown"),
+    [
+        ("FATAL", "08006", True),
+        ("FATAL", "57P02", True),
+        ("FATAL", "57P01", False),
+        ("FATAL", "28P01", False),
+        ("ERROR", "08006", False),
+    ],
+)
+def test_what_an_error_means_for_what_was_sent(transport: str, severity: str, code: str, unknown: bool) -> None:
+    """One that ends the session can come from somebody who has lost Postgres, and does not know what it has done."""
+    body = json.dumps({"message": "so it is", "severity": severity, "code": code}).encode()
+    with FakeServer(http_answer("400 Bad Request", body, "Content-Type: application/json")) as server:
+        conn = neonps.connect(**elsewhere(transport, "127.0.0.1", server.port))
+        conn.execute("insert into t values (1)")
+        with refused(neonps.OperationalError) as caught:
+            conn.commit()
+        assert caught.value.sqlstate == code
+        assert ("unknown whether" in str(caught.value)) is unknown
+        assert caught.value.outcome_unknown is unknown
+        with refused(neonps.OperationalError) as caught:
+            conn.execute("select 1")
+        assert not caught.value.outcome_unknown  # it only reads
         conn.close()
 
 

@@ -180,6 +180,7 @@ class TestFromFields:
         fields = {"M": "duplicate key", "C": "23505", "D": "Key (id)=(1) already exists.", "n": "t_pkey"}
         error = errors.error_from_fields(fields, pgresult=iter(()), status=400, request_id="abc")
         error.args += ("more",)
+        error.outcome_unknown = True
         twin = duplicate(error)
         assert type(twin) is errors.UniqueViolation
         assert twin.args == error.args == ("duplicate key\nDETAIL:  Key (id)=(1) already exists.", "more")
@@ -187,6 +188,7 @@ class TestFromFields:
         assert vars(twin.diag) == vars(error.diag)
         assert (twin.status, twin.request_id) == (400, "abc")
         assert twin.pgresult is None
+        assert twin.outcome_unknown
 
 
 STATEMENTS = [

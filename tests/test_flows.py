@@ -237,6 +237,30 @@ def test_a_lost_connection_says_what_is_at_stake(autocommit: bool, words: str) -
     assert "server closed the connection unexpectedly" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "severity", "unknown"),
+    [
+        ("08P01", "FATAL", True),  # PgBouncer has lost the server
+        ("57P02", "FATAL", True),  # a crash, which can come between a commit and the answer to it
+        ("57P01", "FATAL", False),  # Postgres itself has undone what was not committed
+        ("25P03", "FATAL", False),
+        ("08P01", "ERROR", False),  # that of a statement, and the session goes on
+    ],
+)
+def test_a_server_that_ends_the_session(sqlstate: str, severity: str, unknown: bool) -> None:
+    answer = s.error(sqlstate, "so it is", severity) + (s.IDLE if severity == "ERROR" else b"")
+    runner = ScriptedRunner(ScriptedServer(LOGIN, answers={**ANSWERS, "Q": answer}))
+    session = open_with(runner)
+    session.autocommit = True
+    with pytest.raises(neonps.Error, match="so it is") as caught:
+        runner.run(execute(session, "insert into t values (1)"))
+    assert caught.value.sqlstate == sqlstate
+    assert caught.value.diag.message_primary == "so it is"
+    assert caught.value.outcome_unknown is unknown
+    assert ("It is unknown whether" in str(caught.value)) is unknown
+    assert session.broken is (severity == "FATAL")
+
+
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_a_transaction_that_cannot_begin_lets_nothing_of_its_block_run(autocommit: bool) -> None:
     class RefusesToBegin(ScriptedServer):

@@ -208,8 +208,9 @@ def test_the_outcome_of_what_commits_itself_is_unknown(
     wait_for(lambda: numbers() == [1])
     relay.clear()
     relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
         future.result()
+    assert caught.value.outcome_unknown
     assert numbers() == [1]
     assert relay.sent == []  # nothing that may have run is ever sent twice
 
@@ -226,6 +227,7 @@ def test_the_outcome_of_an_open_transaction_is_known(
     with pytest.raises(neonps.OperationalError, match="rolled back by the server") as caught:
         future.result()
     assert "It is unknown" not in str(caught.value)
+    assert not caught.value.outcome_unknown
     admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where query like %s", [f"%{mark}"])
     assert numbers() == []
 

@@ -16,7 +16,8 @@ from .executions import Executions
 from .interruption import UNDO
 from .requests import Flow
 from .series import TEXT, extended, refuse_copy, series
-from .session import COMMIT, STATEMENT_AT_STAKE, Session
+from .session import COMMIT, Session
+from .stake import Stake
 from .transport import Query, Tally
 
 #: Statements are sent in pieces of this size, in bytes.
@@ -33,7 +34,7 @@ def executemany(
     own = session.undo = session.autocommit and session.transaction_status is TransactionStatus.IDLE
     opening = session.opening()
     collector = Collector(query.shown, keep=returning, codec=session.machine.codec)
-    session.stake = STATEMENT_AT_STAKE[own]
+    session.stake, session.at_stake = Stake.of(own), (query.query,)
     executions = Executions(query, session.prepared, collector, prepare=prepare, describe=returning, binary=binary)
     try:
         rest = yield from _send_many(session, params, executions, collector)
@@ -89,7 +90,7 @@ def batch(
         messages += extended(query, TEXT)
     data = session.encode(*series(opening), *messages, *series(closing), f.Sync())
     session.prefix = []
-    session.stake = STATEMENT_AT_STAKE[own]
+    session.stake, session.at_stake = Stake.of(own), [query.query for query in queries]
     collector = Collector()
     yield from session.write(data)
     yield from session.drain(collector)

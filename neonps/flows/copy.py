@@ -17,6 +17,7 @@ from ..protocol.session import COPYING_IN
 from .interruption import cancel_and_skip
 from .requests import Flow
 from .session import Session
+from .stake import Stake
 
 #: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
 _LONGEST_REASON = 2000
@@ -41,7 +42,7 @@ class CopyStream:
         self._query = query
         self._collector = Collector(shown, codec=session.machine.codec)
         self._formats: Sequence[int] = ()
-        self._stake = ""  # what the loss of the end of it would mean
+        self._stake = Stake.NOTHING  # what the loss of the end of it would mean
         self.reading = False
         self.binary = False
         self.finished = False
@@ -67,7 +68,7 @@ class CopyStream:
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
         if not self.reading:  # until it hears of the end the server has done nothing
-            self._stake, session.stake = session.stake, ""
+            self._stake, session.stake = session.stake, Stake.NOTHING
 
     @property
     def columns(self) -> int:

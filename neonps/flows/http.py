@@ -17,6 +17,7 @@ from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..percent import encode
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import ProtocolError
+from ..protocol.collector import is_fatal
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
@@ -27,6 +28,7 @@ from ..typeinfo import TypesRegistry
 from .failures import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Poll, Receive, Send
 from .retrying import UNAVAILABLE, Retries, is_waking
+from .stake import Stake
 from .transport import Deliver, Query, Tally, Transport
 from .way import open_way
 
@@ -59,7 +61,8 @@ _WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 #: How many texts `executemany()` remembers. Integers of different sizes alone have four types for each parameter.
 _KNOWN_STATEMENTS = 1000
 
-_OUTCOME_UNKNOWN = "It is unknown whether what was sent has taken effect."
+#: A fatal error with one of these can come from somebody in between that has lost Postgres.
+_LOST = ("08", "57P02", "58")
 
 
 class _Kept(Record):
@@ -107,14 +110,14 @@ class HttpTransport(Transport):
             flow.close()
             raise self.refusal()
         yield Deadline(timeout)
-        self._sent = self.outcome_unknown = False
+        self._sent = False
         try:
             return (yield from flow)
         except DeadlinePassed:
             yield from self._hang_up()
             self.log(WARNING, "timeout", timeout=timeout, outcome="the connection was closed")
             reason = f"timeout: the server has not answered within {timeout:g} seconds"
-            raise e.OperationalError(self._lost(reason)) from None
+            raise self._lost(reason) from None
         except GeneratorExit:
             raise
         except BaseException:
@@ -203,15 +206,17 @@ class HttpTransport(Transport):
             unrun: it is certain that the request was not run.
         """
         if error.sqlstate is not None or error.status is None:
+            lost = is_fatal(error._fields) and (error.sqlstate or "").startswith(_LOST)
+            if lost and not (self._harmless or unrun):
+                Stake.EFFECT.tell(error)
             return self._without_login(error, token)
         message = f"{self._endpoint.url}: {error}"
         # What is quoted can be a page on which a server shows the request that it got.
         for secret in filter(None, (token, self.settings.password)):
             message = message.replace(secret, "…").replace(encode(secret), "…")
-        if not (self._harmless or unrun or 400 <= error.status < 500):
-            message += f"\n{_OUTCOME_UNKNOWN}"
-            self.outcome_unknown = True
         error.args = (message,)
+        if not (self._harmless or unrun or 400 <= error.status < 500):
+            Stake.EFFECT.tell(error)
         return error
 
     def _without_login(self, error: e.Error, token: str | None) -> e.Error:
@@ -275,10 +280,10 @@ class HttpTransport(Transport):
             if self.closed:
                 self.log(DEBUG, "closed")
                 reason = "the connection was closed by another thread or task while this one was waiting"
-                raise e.OperationalError(self._lost(reason)) from None
+                raise self._lost(reason) from None
             reason = f"no answer from {self._endpoint.url}: {reason or describe(error)}"
             self.log(WARNING, "connection lost", reason=reason)
-            raise e.OperationalError(self._lost(reason)) from None
+            raise self._lost(reason) from None
         if not http.reusable:
             yield from self._hang_up()
         return response
@@ -291,11 +296,12 @@ class HttpTransport(Transport):
         self.log(WARNING, "attempt failed", reason=reason)
         return cls(f"connection failed: connection to {self.settings.where} failed: {reason}")
 
-    def _lost(self, reason: str) -> str:
-        if self._harmless or not self._sent:
-            return reason
-        self.outcome_unknown = True
-        return f"{reason}\n{_OUTCOME_UNKNOWN}"
+    def _lost(self, reason: str) -> e.OperationalError:
+        """The error for a call to which there is no answer."""
+        error = e.OperationalError(reason)
+        if self._sent and not self._harmless:
+            Stake.EFFECT.tell(error)
+        return error
 
     # Statements
 

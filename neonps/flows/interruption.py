@@ -17,6 +17,7 @@ from ..protocol.backend import ProtocolError
 from ..protocol.collector import Collector
 from ..protocol.session import COPYING_IN
 from .requests import Aside, Clock, Close, Deadline, DeadlinePassed, Flow
+from .stake import Stake
 
 if TYPE_CHECKING:
     from .session import Session
@@ -32,6 +33,8 @@ UNDO = f.Parse(b"", b"_neonps_undo")
 
 #: Why a connection is given up, for the log.
 _INTERRUPTED = "a call was interrupted, and what it was waiting for could not be brought to an end"
+
+_COMPLETED = "it had been completed before it could be cancelled"
 
 
 def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
@@ -49,18 +52,24 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         session.in_call = session.waiting = True
         session.own = session.undo = False
         if not session.occupied:  # what lasts over several calls is at stake in all of them
-            session.stake = ""
+            session.stake = Stake.NOTHING
         session.limit = timeout
         result = yield from flow
         failed = False
         return result
     except DeadlinePassed:
+        loss = session.loss
         ended = yield from _interrupt(session)
         session.log(WARNING, "timeout", timeout=timeout, outcome=ended)
-        raise e.OperationalError(f"timeout: the server has not answered within {timeout:g} seconds; {ended}") from None
+        failure = e.OperationalError(f"timeout: the server has not answered within {timeout:g} seconds; {ended}")
+        if session.closed:
+            loss.tell(failure)
+        elif ended == _COMPLETED:
+            failure.outcome_unknown = loss.unknown
+        raise failure from None
     except ProtocolError as error:
         yield from session.abandon(str(error))
-        raise e.OperationalError(session.with_stake(f"the connection was closed because {error}")) from None
+        raise session.lost(f"the connection was closed because {error}") from None
     except Exception:
         raise
     except GeneratorExit:
@@ -95,7 +104,7 @@ def _interrupt(session: Session) -> Flow[str]:
             yield from session.abandon(_INTERRUPTED)
             raise
         yield from session.abandon(_INTERRUPTED)
-        return f"the connection was closed. {session.stake}".rstrip()
+        return "the connection was closed"
     ended = "nothing was running"
     try:
         if session.busy:
@@ -106,7 +115,7 @@ def _interrupt(session: Session) -> Flow[str]:
     except (Exception, DeadlinePassed) as error:
         session.log(INFO, "cancelling failed", reason=type(error).__name__)
         yield from session.abandon(_INTERRUPTED)
-        return f"the connection was closed, since it could not be cancelled. {session.stake}".rstrip()
+        return "the connection was closed, since it could not be cancelled"
     except GeneratorExit:
         session.give_up(_INTERRUPTED)
         raise
@@ -137,7 +146,7 @@ def _stop(session: Session) -> Flow[str]:
         session.pipeline.forget()
     if collector.error is not None:
         return "it was cancelled"
-    return "it had been completed before it could be cancelled"
+    return _COMPLETED
 
 
 def cancel_and_skip(session: Session, rest: Callable[[], Flow[None]]) -> Flow[None]:

@@ -22,7 +22,7 @@ from ..protocol.result import Result
 from ..query import PostgresQuery
 from .requests import Flow
 from .series import extended, refuse_copy, series
-from .session import STATEMENT_AT_STAKE
+from .stake import Stake
 from .transport import Deliver
 
 if TYPE_CHECKING:
@@ -36,12 +36,16 @@ class _Entry:
     """A statement whose answer is due.
 
     Args:
+        statement: what was sent.
         collector: takes what answers it.
         deliver: takes its results.
         failed: called with its error.
     """
 
-    def __init__(self, collector: Collector, deliver: Deliver, failed: Callable[[e.Error], None]) -> None:
+    def __init__(
+        self, statement: bytes, collector: Collector, deliver: Deliver, failed: Callable[[e.Error], None]
+    ) -> None:
+        self.statement = statement
         self.collector = collector
         self.deliver = deliver
         self.failed = failed
@@ -81,9 +85,8 @@ class Pipeline:
             deliver([])
 
         messages = extended(query, session.prepared.result_formats(query, name, binary), name, known)
-        yield from self._add(
-            opening, messages, _Entry(Collector(query.shown, codec=session.machine.codec), deliver, failed)
-        )
+        collector = Collector(query.shown, codec=session.machine.codec)
+        yield from self._add(opening, messages, _Entry(query.query, collector, deliver, failed))
         session.prepared.trim()
 
     def executemany(
@@ -125,6 +128,8 @@ class Pipeline:
         self._queue.extend(_own_entry() for _ in opening)
         self._queue.append(entry)
         if len(session.before_send) > _SEND_SIZE:
+            if session.stake is Stake.NOTHING:
+                session.stake = Stake.TRANSACTION  # before a Sync only a COMMIT makes anything last
             yield from session.send()
             yield from session.poll()
             yield from self._take_arrived()
@@ -140,7 +145,8 @@ class Pipeline:
         if not self._session.machine.needs_sync and not self._queue:
             yield from self._raise_error()
             return
-        self._session.stake = self._session.stake or STATEMENT_AT_STAKE[not self.in_transaction]
+        if self._session.stake is not Stake.COMMIT:
+            self._session.stake = Stake.of(not self.in_transaction)
         yield from self._session.send(f.Sync())
         self._queue.append(None)
         yield from self._receive_all()
@@ -150,7 +156,7 @@ class Pipeline:
     def receive(self) -> Flow[None]:
         """Have the results of what was sent so far delivered. Raises what `sync` raises."""
         if self._queue and not self.aborted:
-            self._session.stake = STATEMENT_AT_STAKE[not self.in_transaction]
+            self._session.stake = Stake.of(not self.in_transaction)
             yield from self._session.send(f.Flush())
         yield from self._receive_all()
         yield from self._raise_error()
@@ -218,6 +224,11 @@ class Pipeline:
             entry.failed(error)
 
     @property
+    def unanswered(self) -> list[bytes]:
+        """The statements whose answers are due."""
+        return [entry.statement for entry in self._queue if entry is not None]
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open that a COMMIT would end."""
         session = self._session
@@ -228,4 +239,4 @@ class Pipeline:
 
 def _own_entry() -> _Entry:
     """The entry of a statement of the driver's own."""
-    return _Entry(Collector(), lambda results: None, lambda error: None)
+    return _Entry(b"", Collector(), lambda results: None, lambda error: None)

@@ -14,7 +14,7 @@ from ..pq import PipelineStatus, TransactionStatus
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, ProtocolError
-from ..protocol.collector import Collector
+from ..protocol.collector import Collector, is_fatal
 from ..protocol.frontend import Encoded, FrontendMessage
 from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
@@ -24,6 +24,7 @@ from .channel import Channel
 from .interruption import guarded
 from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
+from .stake import Stake, may_commit
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ _FAREWELL = 5.0
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
+
+#: With these Postgres ends a session itself, and has undone what was not committed: a shutdown, and timeouts.
+_UNDONE = frozenset({"57P01", "57P05", "25P03", "25P04"})
 
 
 class Session(Transport):
@@ -65,7 +69,8 @@ class Session(Transport):
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
         self.limit: float | None = None  # how long the call may take, in seconds
         self._closing_told = 0  # how many of them are in what was encoded last
-        self.stake = ""  # what a loss of the connection would mean now
+        self.stake = Stake.NOTHING
+        self.at_stake: Sequence[bytes] = ()  # the statements in an open transaction, which could end it
 
     # What the server has told
 
@@ -120,10 +125,11 @@ class Session(Transport):
             return [self.characteristics.begin]
         return self.prefix
 
-    def _open_statement(self) -> int:
+    def _open_statement(self, statement: bytes) -> int:
         """How many statements go in front of the next one; take note of what is at stake with it."""
         opening = len(self.opening())
-        self.stake = STATEMENT_AT_STAKE[not opening and self.transaction_status is TransactionStatus.IDLE]
+        self.stake = Stake.of(not opening and self.transaction_status is TransactionStatus.IDLE)
+        self.at_stake = (statement,)
         return opening
 
     def encode_opened(self, *messages: FrontendMessage | Encoded, begin: bool = True) -> bytes:
@@ -176,13 +182,11 @@ class Session(Transport):
             if self.closed:
                 yield from self.channel.close()
                 self.log(DEBUG, "closed")
-                raise e.OperationalError(
-                    self.with_stake("the connection was closed by another thread or task while this one was waiting")
-                )
+                raise self.lost("the connection was closed by another thread or task while this one was waiting")
             reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
             message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
             yield from self.abandon(message)
-            raise e.OperationalError(self.with_stake(message))
+            raise self.lost(message)
         self.machine.receive(data)
 
     def next_event(self) -> Flow[BackendMessage]:
@@ -235,6 +239,8 @@ class Session(Transport):
         """Raise the error with which the server has ended the session."""
         error = collector.error
         assert error is not None
+        if is_fatal(error._fields) and error.sqlstate not in _UNDONE:  # somebody in between may have lost the server
+            self.loss.tell(error)
         yield from self.abandon(f"the server has ended the session: {type(error).__name__}, SQLSTATE {error.sqlstate}")
         raise error
 
@@ -248,8 +254,21 @@ class Session(Transport):
             self.closed = self.broken = True
             self.log(WARNING, "connection lost", reason=reason)
 
-    def with_stake(self, message: str) -> str:
-        return f"{message}\n{self.stake}" if self.stake else message
+    @property
+    def loss(self) -> Stake:
+        """What the loss of the connection means now."""
+        if self.stake is not Stake.TRANSACTION:
+            return self.stake
+        statements = self.at_stake if self.pipeline is None else self.pipeline.unanswered
+        codec = self.machine.codec
+        commits = any(may_commit(statement.decode(codec, "replace")) for statement in statements)
+        return Stake.COMMIT if commits else self.stake
+
+    def lost(self, message: str) -> e.OperationalError:
+        """The error for a call in which the connection is lost."""
+        error = e.OperationalError(message)
+        self.loss.tell(error)
+        return error
 
     def _exchange(self, data: bytes, collector: Collector) -> Flow[None]:
         """Send encoded messages and read to the end of what answers them.
@@ -289,7 +308,7 @@ class Session(Transport):
         if self.pipeline is not None:
             yield from self.pipeline.execute(query, binary=binary, deliver=deliver, prepare=prepare)
             return None
-        opening = self._open_statement()
+        opening = self._open_statement(query.query)
         name, known = self.prepared.choose(query, prepare)
         messages: tuple[FrontendMessage, ...]
         if query.bound or binary or name:
@@ -328,7 +347,7 @@ class Session(Transport):
         """Send a statement whose answers are to be read by the caller; gives the number of results before its own."""
         if self.pipeline is not None:
             raise e.ProgrammingError("stream() cannot be used in pipeline mode")
-        opening = self._open_statement()
+        opening = self._open_statement(query.query)
         yield from self.write(self.encode_opened(*extended(query, (int(binary),)), f.Sync()))
         return opening
 
@@ -342,7 +361,7 @@ class Session(Transport):
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = self.opening()
-        self.stake = STATEMENT_AT_STAKE[False]
+        self.stake, self.at_stake = Stake.TRANSACTION, ()
         collector = Collector(query.shown, codec=self.machine.codec)
         messages = (*extended(query, TEXT), f.DescribePortal(name.encode()), f.Sync())
         yield from self._exchange(self.encode_opened(*messages), collector)
@@ -355,7 +374,7 @@ class Session(Transport):
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = len(self.opening(begin=False))
-        self.stake = STATEMENT_AT_STAKE[False]
+        self.stake, self.at_stake = Stake.TRANSACTION, ()
         collector = Collector(query.shown, codec=self.machine.codec)
         yield from self._exchange(
             self.encode_opened(*extended(query, result_formats), f.Sync(), begin=False), collector
@@ -413,7 +432,7 @@ class Session(Transport):
 
     def start_copy(self, query: bytes, collector: Collector) -> Flow[None]:
         """Send a COPY statement and read until its data can flow; `collector.copy` is None if it is no COPY."""
-        opening = self._open_statement()
+        opening = self._open_statement(query)
         yield from self.write(self.encode_opened(f.Query(query)))
         yield from self.drain(collector, stop_at_copy=True)
         collector.drop(opening)
@@ -505,7 +524,7 @@ class Session(Transport):
     def commit(self) -> Flow[None]:
         if self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
             return
-        self.stake = _COMMIT_AT_STAKE
+        self.stake = Stake.COMMIT
         if self.pipeline is None:
             yield from self.command(COMMIT)
             return
@@ -602,13 +621,6 @@ class Session(Transport):
         yield from self.channel.close()
         self.log(DEBUG, "closed")
 
-
-#: What the loss of the connection means for a statement, by whether it is a transaction of its own.
-STATEMENT_AT_STAKE = {
-    True: "It is unknown whether what was sent has taken effect.",
-    False: "The transaction that was open is rolled back by the server, unless what was sent was to end it.",
-}
-_COMMIT_AT_STAKE = "It is unknown whether the transaction was committed."
 
 #: Messages that have nothing to do with what was sent.
 _ASIDE: dict[type, Callable[[Session, Any], None]] = {

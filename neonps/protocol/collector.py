@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Error, error_from_fields
@@ -12,7 +12,10 @@ from .backend import BackendMessage
 from .result import ErrorResult, FieldDescription, Result
 from .wireresult import WireResult
 
-_FATAL = frozenset({"FATAL", "PANIC"})
+
+def is_fatal(fields: Mapping[str, str]) -> bool:
+    """Whether the server ends the session after the error that has these fields."""
+    return fields.get("V", fields.get("S")) in ("FATAL", "PANIC")
 
 
 class Collector:
@@ -107,7 +110,7 @@ class Collector:
             query = self.query.decode(self._codec, "replace") if self.query is not None else None
             self.error = error_from_fields(event.fields, query)
             self.error.pgresult = ErrorResult(event.fields)
-        self.fatal = event.fields.get("V", event.fields.get("S")) in _FATAL
+        self.fatal = is_fatal(event.fields)
 
 
 _HANDLERS: dict[type, Callable[[Collector, Any], None]] = {

@@ -78,10 +78,9 @@ class Transfers:
         steps.sort(key=lambda step: step[1][1])  # in the same order everywhere, or they wait for each other
         return name, [*steps, (NOTE, [name, source, target, amount])]
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, error: neonps.Error) -> None:
         """Take note of what an error says."""
-        text = str(error)
-        if "It is unknown" in text or "it had been completed" in text:
+        if error.outcome_unknown:
             self.told[name] = "unknown"
         else:
             self.told[name] = "out"
