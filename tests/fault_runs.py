@@ -8,20 +8,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import awaited
 import psycopg
+from certificates import Certificates
 from fault_relay import CUTS, DOWN, HARMLESS, STALLS, UP, Fault, FaultRelay
 from fault_workload import IN_SESSIONS, STEPS, TABLE, Attempt, verify, work
 from gateway_client import running, wait_for
 from interruptions import Interruption
+from tls_postgres import SERVING, TLSPostgres
 
 import neonps
 from neonps.conninfo import make_conninfo
+from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 
 DATABASE = "faults"
@@ -37,7 +42,12 @@ _PIECES = {
 }
 
 #: How long to wait for a server that does not answer, in seconds.
-_IMPATIENCE = {"neonps.flows.interruption.CANCEL_TIMEOUT": 0.2, "neonps.flows.channel._FAREWELL": 0.1}
+_IMPATIENCE = {
+    "neonps.flows.interruption.CANCEL_TIMEOUT": 0.2,
+    "neonps.flows.channel._FAREWELL": 0.1,
+    "neonps.flows.retrying._FIRST_PAUSE": 0.01,
+    "neonps.gateway.http.RETRY_AFTER": 0,
+}
 
 
 class Way(NamedTuple):
@@ -48,20 +58,24 @@ class Way(NamedTuple):
         asynchronous: use asyncio.
         lazy: as the keyword of `connect()`.
         behind: the faults are not between the driver and the gateway, but between that and Postgres.
+        secure: with TLS, whose records are what is cut.
     """
 
     transport: str
     asynchronous: bool
     lazy: bool = False
     behind: bool = False
+    secure: bool = False
 
     def __str__(self) -> str:
         words = [self.transport, "async" if self.asynchronous else "sync"]
-        return " ".join(words + ["lazy"] * self.lazy + ["behind the gateway"] * self.behind)
+        words += ["lazy"] * self.lazy + ["behind the gateway"] * self.behind + ["with TLS"] * self.secure
+        return " ".join(words)
 
 
 WAYS = [Way(transport, asynchronous) for transport in ("tcp", "websocket", "http") for asynchronous in (False, True)]
 LAZY = [Way(transport, asynchronous, lazy=True) for transport in ("tcp", "websocket") for asynchronous in (False, True)]
+SECURE = [way._replace(secure=True) for way in WAYS]
 BEHIND = [Way("websocket", True, behind=True), Way("http", False, behind=True)]
 
 
@@ -69,31 +83,39 @@ class FaultRuns:
     """A database of its own, relays on the way to it, and what was found so far; a context manager.
 
     Args:
-        dsn: the URL of a Postgres over TCP.
-        url: the same with a gateway.
-        servers: host and port of Postgres, and of the gateway.
+        postgres: where the database is made.
+        gateway: a way to it.
 
     Attributes:
         counts: runs, faults, and outcomes.
     """
 
-    def __init__(self, dsn: str, url: str, servers: tuple[tuple[str, int], tuple[str, int]]) -> None:
-        self._dsn = dsn
-        self._url = url
-        self._direct, self._before, self._behind = (FaultRelay(*server) for server in (*servers, servers[0]))
-        self._relays = (self._direct, self._before, self._behind)
+    def __init__(self, postgres: EmbeddedPostgres, gateway: Gateway) -> None:
+        self._postgres = postgres
+        self._gateway = gateway
+        self._relays: dict[str, FaultRelay] = {}
         self._attempts: list[Attempt] = []
         self._resources = ExitStack()
         self.counts: Counter[str] = Counter()
 
     def __enter__(self) -> FaultRuns:
         self._create()
-        for relay in self._relays:
-            self._resources.enter_context(relay)
-        upstream = Upstream(make_conninfo(self._dsn, port=self._behind.port))
-        self._broken_gateway = self._resources.enter_context(running(Gateway(upstream)))
+        use = self._resources.enter_context
+        self._certificates = Certificates(Path(use(TemporaryDirectory())))
+        secure_postgres = use(closing(TLSPostgres(self._postgres, self._certificates.context())))
+        secure_gateway = use(running(Gateway(Upstream(self._postgres.url), tls=self._certificates.context())))
+        ports = {
+            "postgres": self._postgres.port,
+            "gateway": self._gateway.port,
+            "postgres of the gateway": self._postgres.port,
+            "secure postgres": secure_postgres.port,
+            "secure gateway": secure_gateway.port,
+        }
+        self._relays = {name: use(FaultRelay("127.0.0.1", port)) for name, port in ports.items()}
+        upstream = Upstream(make_conninfo(self._postgres.url, port=self._relays["postgres of the gateway"].port))
+        self._broken_gateway = use(running(Gateway(upstream)))
         self._loop = asyncio.new_event_loop()
-        self.admin = psycopg.connect(self._dsn, dbname=DATABASE, autocommit=True)
+        self.admin = psycopg.connect(self._postgres.url, dbname=DATABASE, autocommit=True)
         self.admin.execute(TABLE)
         return self
 
@@ -106,14 +128,16 @@ class FaultRuns:
         self._create(again=False)
 
     def _create(self, *, again: bool = True) -> None:
-        with psycopg.connect(self._dsn, autocommit=True) as admin:
+        with psycopg.connect(self._postgres.url, autocommit=True) as admin:
             admin.execute(f"drop database if exists {DATABASE} with (force)")
             if again:
                 admin.execute(f"create database {DATABASE}")
 
     def relay(self, way: Way) -> FaultRelay:
         """The relay in which the faults of a way happen."""
-        return self._behind if way.behind else self._direct if way.transport == "tcp" else self._before
+        if way.behind:
+            return self._relays["postgres of the gateway"]
+        return self._relays["secure " * way.secure + ("postgres" if way.transport == "tcp" else "gateway")]
 
     def keywords(self, way: Way, timeout: float) -> dict[str, Any]:
         """What to connect with."""
@@ -121,7 +145,9 @@ class FaultRuns:
         if way.behind:
             there["gateway"] = self._broken_gateway.url
         elif way.transport != "tcp":
-            there = {"gateway": f"http://127.0.0.1:{self._before.port}"}
+            there = {"gateway": f"http{'s' * way.secure}://127.0.0.1:{self.relay(way).port}"}
+        if way.secure:
+            there |= {"sslmode": "verify-full", "sslrootcert": self._certificates.ca}
         return {"dbname": DATABASE, "transport": way.transport, "autocommit": True, "timeout": timeout,
                 "lazy": way.lazy, **there}  # fmt: skip
 
@@ -163,7 +189,7 @@ class FaultRuns:
         self.counts["interruptions"] += 1
 
     def _work(self, way: Way, label: str, timeout: float, interruption: Interruption | None = None) -> list[Attempt]:
-        threads, began = threading.active_count(), time.monotonic()
+        threads, began = _threads(), time.monotonic()
         program = self._program(way, label, timeout)
         # As in libpq `connect_timeout` counts whole seconds, from two.
         try:
@@ -171,7 +197,7 @@ class FaultRuns:
                 attempts = self._drive(way, program, interruption)
         except AssertionError as error:
             raise AssertionError(f"{label}: {error}") from error
-        assert threading.active_count() <= threads, f"{label}: a thread was left behind"
+        assert _threads() <= threads, f"{label}: a thread was left behind"
         assert time.monotonic() - began < _HANGS, f"{label}: it has hung"
         self.counts["runs"] += 1
         self.counts["statements"] += len(attempts)
@@ -189,7 +215,7 @@ class FaultRuns:
         connect = neonps.AsyncConnection.connect if way.asynchronous else awaited.connect
         attempt = Attempt(label, "connect")
         try:
-            conn = await connect(self._url, **self.keywords(way, timeout))
+            conn = await connect(self._postgres.url, **self.keywords(way, timeout))
         except (neonps.OperationalError, asyncio.CancelledError, KeyboardInterrupt) as error:
             attempt.failed(error)
             return [attempt]
@@ -207,12 +233,17 @@ class FaultRuns:
     def settle(self) -> None:
         """Wait until nothing goes on any more, and compare what was done with what was said."""
         others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        for relay in self._relays:
+        for relay in self._relays.values():
             relay.arm(None)
             wait_for(lambda: not relay.connections)  # noqa: B023 - called at once
         wait_for(lambda: self.admin.execute(others).fetchone() == (0,))
         attempts, self._attempts = self._attempts, []
         self.counts.update(verify(self.admin, attempts))
+
+
+def _threads() -> int:
+    """How many threads there are, but for those of a server."""
+    return sum(thread.name != SERVING for thread in threading.enumerate())
 
 
 async def _alone(program: Awaitable[list[Attempt]]) -> list[Attempt]:

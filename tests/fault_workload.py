@@ -248,9 +248,14 @@ IN_SESSIONS: Sequence[Step] = (prepared, savepoint, copy_in, copy_out, pipeline_
 
 
 async def work(conn: Any, label: str, steps: Sequence[Step]) -> list[Attempt]:
-    """Take the steps one after the other, whatever becomes of them, and check what the connection says of itself."""
-    attempts = []
+    """Take the steps one after the other, whatever becomes of them, and check what the connection says of itself.
+
+    One that goes on after an error, as over HTTP, is asked for two more: the others would be as if nothing had been.
+    """
+    attempts: list[Attempt] = []
     for step in steps:
+        if any(attempt.error for attempt in attempts[:-2]) and not conn.closed:
+            break
         attempt = Attempt(label, step.__name__)
         attempts.append(attempt)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
 from gateway_client import wait_for
 
 from neonps.embedded import EmbeddedPostgres
@@ -21,14 +21,13 @@ def _words(way: Way) -> str:
     return str(way).replace(" ", "-")
 
 
-all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *BEHIND], ids=_words)
-ways_to_the_gateway = pytest.mark.parametrize("way", [*WAYS, *LAZY], ids=_words)
+all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND], ids=_words)
+ways_to_the_gateway = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE], ids=_words)
 
 
 @pytest.fixture(scope="module")
 def runs(postgres: EmbeddedPostgres, gateway: Gateway) -> Iterator[FaultRuns]:
-    servers = ((postgres.host, postgres.port), (gateway.host, gateway.port))
-    with small_pieces(), FaultRuns(postgres.url, f"{postgres.url}?gateway={gateway.url}", servers) as runs:
+    with small_pieces(), FaultRuns(postgres, gateway) as runs:
         yield runs
 
 

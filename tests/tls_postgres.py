@@ -6,9 +6,13 @@ import socket
 import ssl
 import threading
 from contextlib import closing, suppress
+from select import select
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.protocol.frontend import SSLRequest
+
+#: The name of the threads that serve the clients.
+SERVING = "TLSPostgres"
 
 
 class TLSPostgres:
@@ -37,7 +41,7 @@ class TLSPostgres:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                threading.Thread(target=self._serve, args=(client,), name=SERVING, daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), closing(client):
@@ -58,20 +62,17 @@ class TLSPostgres:
                 self.alpn.append(secure.selected_alpn_protocol())
                 self._lead(secure, server)
 
-    def _lead(self, client: ssl.SSLSocket, server: socket.socket) -> None:
-        """Carry what is said from one to the other."""
-        upward = threading.Thread(target=self._copy, args=(client, server), daemon=True)
-        upward.start()
-        self._copy(server, client)
-        upward.join()
-
     @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+    def _lead(client: ssl.SSLSocket, server: socket.socket) -> None:
+        """Carry what is said from one to the other. One thread does both, as OpenSSL wants it for one connection."""
+        others: dict[socket.socket, socket.socket] = {client: server, server: client}
+        while True:
+            ready: list[socket.socket] = [client] if client.pending() else select(others, [], [])[0]
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                others[source].sendall(data)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

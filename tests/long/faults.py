@@ -1,42 +1,54 @@
-"""Breaks the line at every byte: each offset of both directions, kind of fault and way to the server, in turn.
+"""Breaks the line at every byte: each offset of both directions, of each way to the server, with each kind of cut.
 
-Within the time that there is it takes as many as it can, those that were not taken evenly among those that were.
+As many as there is time for are taken, those that were not evenly among those that were: after one pass the line was
+cut at each offset, by one of the kinds, and after the next by another. In between it stalls at some, and calls are
+interrupted. There are some processes, since much of it is waiting; each has some of the ways.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from math import gcd
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
 from gateway_client import wait_for
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.local import serve
 
-#: Runs between two looks at what they have done.
-_RUNS = 6
+ALL = [*WAYS, *LAZY, *SECURE, *BEHIND]
 
-#: How often each is taken in a turn: a stall takes its time, however fast the machine is.
-_KINDS = (*CUTS, *CUTS, *CUTS, *STALLS)
+#: How often the line of a way is cut until another has its turn.
+_CUTS = 6
+
+#: In how many turns of a way it stalls once: a stall takes its time, however fast the machine is.
+_TURNS = 5
 
 
-class _Turn:
-    """Goes through all numbers below `total` in an order that is spread evenly from the beginning."""
+class _Order:
+    """Goes through all numbers below `total` again and again, in an order that is spread evenly from the beginning.
+
+    Attributes:
+        taken: how many were.
+    """
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self.total = total
         self._step = next(step for step in range(int(total * 0.618), total) if gcd(step, total) == 1)
         self.taken = 0
 
     def take(self) -> int:
         self.taken += 1
-        return self.taken * self._step % self._total
+        return self.taken * self._step % self.total
 
 
 def main(seconds: float) -> dict[str, int]:
@@ -45,42 +57,51 @@ def main(seconds: float) -> dict[str, int]:
     Raises:
         AssertionError: something was lost, done twice or left behind, or the driver has told something wrong.
     """
-    end = time.monotonic() + seconds
-    with EmbeddedPostgres() as postgres, serve(postgres.url) as server, small_pieces():
-        gateway = server.gateway
-        servers = ((postgres.host, postgres.port), (gateway.host, gateway.port))
-        with FaultRuns(postgres.url, server.url, servers) as runs:
-            _break_lines(runs, end)
-            figures = dict(runs.counts)
+    processes = (os.cpu_count() or 1) + 1
+    figures: Counter[str] = Counter()
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        for counted in pool.map(_run, [(seconds, ALL[number::processes]) for number in range(processes)]):
+            figures.update(counted)
     return {**figures, "effects lost or done twice": 0}
 
 
-def _break_lines(runs: FaultRuns, end: float) -> None:
-    ways = [*WAYS, *LAZY, *BEHIND]
+def _run(work: tuple[float, list[Way]]) -> dict[str, int]:
+    """Break the lines of some ways for some seconds."""
+    seconds, ways = work
+    end = time.monotonic() + seconds
+    with EmbeddedPostgres() as postgres, serve(postgres.url) as server, small_pieces():
+        with FaultRuns(postgres, server.gateway) as runs:
+            offsets, cut = _break_lines(runs, ways, end)
+            figures = dict(runs.counts)
+    return {"ways": len(ways), "offsets": offsets, "offsets cut": cut, **figures}
+
+
+def _break_lines(runs: FaultRuns, ways: list[Way], end: float) -> tuple[int, int]:
+    """Gives how many offsets there are, and at how many of them the line was cut."""
     sizes = {way: runs.sizes(way) for way in ways}
-    turns = {(way, kind): _Turn(positions(sizes[way])) for way in ways for kind in {*CUTS, *STALLS}}
-    waits = {way: runs.waits(way) for way in (*WAYS, *LAZY)}
+    cuts, stalls = ({way: _Order(positions(sizes[way])) for way in ways} for _ in range(2))
+    waits = {way: runs.waits(way) for way in ways if not way.behind}
     for way in ways:
         for kind in HARMLESS:
             runs.run(way, Fault(kind, UP, 0))
     runs.settle()
     before = descriptors()
-    rounds = 0
+    turns = 0
     while time.monotonic() < end:
         for way in ways:
-            kind = _KINDS[rounds % len(_KINDS)]
-            if way.behind and kind in STALLS:
-                continue
-            turn = turns[way, kind]
-            for _ in range(_RUNS if kind in CUTS else 2):
-                if turn.taken <= positions(sizes[way]):
-                    runs.run(way, fault_at(kind, sizes[way], turn.take()))
-            _interrupt(runs, way, waits.get(way, 0), rounds)
+            for _ in range(_CUTS):
+                at = cuts[way].take()
+                kind = CUTS[(cuts[way].taken // cuts[way].total + at) % len(CUTS)]
+                runs.run(way, fault_at(kind, sizes[way], at))
+            if turns % _TURNS == 0 and not way.behind:
+                runs.run(way, fault_at(STALLS[turns // _TURNS % len(STALLS)], sizes[way], stalls[way].take()))
+            _interrupt(runs, way, waits.get(way, 0), turns)
             runs.settle()
             if time.monotonic() > end:
                 break
-        rounds += 1
+        turns += 1
         wait_for(lambda: descriptors() <= before)
+    return sum(order.total for order in cuts.values()), sum(min(order.taken, order.total) for order in cuts.values())
 
 
 def _interrupt(runs: FaultRuns, way: Way, waits: int, number: int) -> None:
