@@ -44,7 +44,7 @@ from neonps.transformer import Transformer
 
 
 def test_a_long_message_in_many_small_pieces_takes_little_more_than_itself() -> None:
-    size = 300_000
+    size = 100_000
     data = s.message("d", b"x" * size)
 
     def feed() -> BackendParser:
