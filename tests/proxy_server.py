@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from gateway_client import wait_for
 
 
 class ProxyServer:
-    """Listens on 127.0.0.1; a context manager.
+    """Listens on 127.0.0.1, and takes names that end with `.test` for this machine; a context manager.
 
     Args:
         directory: where its files go, which is its own.
@@ -32,8 +33,13 @@ class ProxyServer:
             arguments += ["--basic-auth", login]
         if cert is not None:
             arguments += ["--cert-file", cert, "--key-file", key]
+        arguments += ["--plugins", "proxy_names.LocalNames"]
         # Its processes share a fate: they stop when the first one is told to.
-        self._process = subprocess.Popen([sys.executable, "-m", "proxy", *arguments], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proxy", *arguments],
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        )
         self.port = 0
 
     def __enter__(self) -> ProxyServer:

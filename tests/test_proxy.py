@@ -33,7 +33,7 @@ SECRET = "S3cret"
 
 
 class Files(NamedTuple):
-    """Paths of PEM files: a CA, a certificate with its key for 127.0.0.1 and localhost, another CA."""
+    """Paths of PEM files: a CA, a certificate with its key for this machine and `gateway.test`, another CA."""
 
     ca: str
     cert: str
@@ -45,7 +45,7 @@ class Files(NamedTuple):
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     directory = tmp_path_factory.mktemp("tls")
     ca = trustme.CA()
-    cert = ca.issue_cert("localhost", "127.0.0.1")
+    cert = ca.issue_cert("localhost", "127.0.0.1", "gateway.test")
     paths = Files(*(str(directory / f"{name}.pem") for name in Files._fields))
     ca.cert_pem.write_to_path(paths.ca)
     cert.private_key_and_cert_chain_pem.write_to_path(paths.cert)
@@ -424,14 +424,31 @@ def test_the_argument_is_taken_before_the_string() -> None:
     assert used(f"{REMOTE} proxy=http://p:1", {}, proxy=None) == "http://p:1 None None"
 
 
+@through_gateway
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"])
 def test_the_environment_leads_through_the_proxy(
-    dsn: str, files: Files, proxy: ProxyServer, secure: Gateway, monkeypatch: pytest.MonkeyPatch
+    dsn: str,
+    transport: str,
+    files: Files,
+    proxy: ProxyServer,
+    secure: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
 ) -> None:
-    # The environment's proxies do not lead to this machine, so that another name of it is needed.
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
+    """To a server that only the proxy can find."""
+    monkeypatch.setenv(variable, f"http://{IN_URL}@127.0.0.1:{proxy.port}")
     monkeypatch.setenv("NO_PROXY", "example.com,localhost")
-    with pytest.raises(neonps.OperationalError, match=r"through the proxy .* failed: the proxy"):
-        neonps.connect(f"{dsn}?gateway=https://gateway.invalid:{secure.port}", sslrootcert=files.ca)
+    before = proxy.ways(secure.port)
+    url = f"{dsn}?gateway=https://gateway.test:{secure.port}"
+    with neonps.connect(url, transport=transport, sslrootcert=files.ca) as connection:
+        assert connection.execute("select %s", [7]).fetchone() == (7,)
+    proxy.wait_for_ways(secure.port, before + 1)
+    monkeypatch.setenv("NO_PROXY", "gateway.test")
+    with (
+        pytest.raises(neonps.OperationalError, match=r"gateway\.test"),
+        neonps.connect(url, transport=transport, sslrootcert=files.ca) as connection,
+    ):
+        connection.execute("select 1")
 
 
 @pytest.mark.parametrize(
