@@ -103,7 +103,8 @@ class FaultRuns:
         use = self._resources.enter_context
         self._certificates = Certificates(Path(use(TemporaryDirectory())))
         secure_postgres = use(closing(TLSPostgres(self._postgres, self._certificates.context())))
-        secure_gateway = use(running(Gateway(Upstream(self._postgres.url), tls=self._certificates.context())))
+        secure_gateway = Gateway(Upstream(self._postgres.url), tls=self._certificates.context())
+        use(running(secure_gateway))
         ports = {
             "postgres": self._postgres.port,
             "gateway": self._gateway.port,
@@ -114,6 +115,7 @@ class FaultRuns:
         self._relays = {name: use(FaultRelay("127.0.0.1", port)) for name, port in ports.items()}
         upstream = Upstream(make_conninfo(self._postgres.url, port=self._relays["postgres of the gateway"].port))
         self._broken_gateway = use(running(Gateway(upstream)))
+        self._gateways = (self._gateway, secure_gateway, self._broken_gateway)
         self._loop = asyncio.new_event_loop()
         self.admin = psycopg.connect(self._postgres.url, dbname=DATABASE, autocommit=True)
         self.admin.execute(TABLE)
@@ -236,6 +238,7 @@ class FaultRuns:
         for relay in self._relays.values():
             relay.arm(None)
             wait_for(lambda: not relay.connections)  # noqa: B023 - called at once
+        wait_for(lambda: not any(gateway._connections for gateway in self._gateways))  # one may be about to begin
         wait_for(lambda: self.admin.execute(others).fetchone() == (0,))
         attempts, self._attempts = self._attempts, []
         self.counts.update(verify(self.admin, attempts))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from math import gcd
@@ -71,7 +72,11 @@ def _run(work: tuple[float, list[Way]]) -> dict[str, int]:
     end = time.monotonic() + seconds
     with EmbeddedPostgres() as postgres, serve(postgres.url) as server, small_pieces():
         with FaultRuns(postgres, server.gateway) as runs:
-            offsets, cut = _break_lines(runs, ways, end)
+            try:
+                offsets, cut = _break_lines(runs, ways, end)
+            except BaseException:
+                traceback.print_exc()  # the other processes go on for as long as they were told
+                raise
             figures = dict(runs.counts)
     return {"ways": len(ways), "offsets": offsets, "offsets cut": cut, **figures}
 
