@@ -269,9 +269,10 @@ def test_not_longer_than_a_call_may_take(url: str, transport: str) -> None:
 def test_retry_after(url: str, transport: str, after: str, waits: bool) -> None:
     """What is longer than there is time for is not waited for at all; a date is as if it were not there."""
     with FakeServer(http("503 No", b"{}", f"Retry-After: {after}")) as server:
-        with pytest.raises(neonps.OperationalError):
+        with pytest.raises(neonps.OperationalError) as caught:
             use(url, transport, server.port, connect_timeout=2)
         assert (server.accepted > 1) == waits
+        assert (f"This was attempt {server.accepted}." in str(caught.value)) == waits
 
 
 @over_http

@@ -160,10 +160,12 @@ class HttpTransport(Transport):
                 break
         if response.status != 200:
             if query is None:
-                raise self._explained(error_from_response(response), token, unrun=unrun)
-            text = None if query.shown is None else query.shown.decode()
-            failure = error_from_response(response, text, query.untyped_position)
-            raise self._explained(failure, token, unrun=unrun)
+                failure = error_from_response(response)
+            else:
+                text = None if query.shown is None else query.shown.decode()
+                failure = error_from_response(response, text, query.untyped_position)
+            failure = self._explained(failure, token, unrun=unrun)
+            raise retries.explained(failure) if unrun else failure
         try:
             return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
         except e.OperationalError as error:
