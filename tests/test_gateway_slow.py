@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -13,12 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 import trustme
+from certificates import Certificates
 from gateway_client import active, running, wait_for
 from gateway_raw import Raw, handshake, post
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway import http as gateway_http
+from neonps.gateway.http import HTTPConnection
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +199,28 @@ def test_a_client_that_goes_while_its_answer_comes(
         wait_for(task.done)
         assert task.exception() is None
     assert not caplog.records  # asyncio warns when more is written
+
+
+def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    certificates = Certificates(tmp_path)
+    context = ssl.create_default_context(cafile=certificates.ca)
+
+    async def main() -> None:
+        taken: asyncio.Future[HTTPConnection] = asyncio.get_running_loop().create_future()
+
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken.set_result(HTTPConnection(reader, writer, idle_timeout=30, head_timeout=30))
+
+        server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=certificates.context())
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            _, client = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            http = await taken
+            client.transport.abort()
+            while not http.writer.is_closing():
+                await asyncio.sleep(0.001)
+            with pytest.raises(ConnectionResetError, match="the client is gone"):
+                await http.respond(200, "{}", ())
+
+    asyncio.run(main())
+    assert not caplog.records

@@ -48,7 +48,8 @@ class TLSPostgres:
             if not (first := client.recv(1, socket.MSG_PEEK)):
                 return
             if first != b"\x16":  # the beginning of a TLS handshake
-                assert client.recv(8, socket.MSG_WAITALL) == SSLRequest().encode()
+                if client.recv(8, socket.MSG_WAITALL) != SSLRequest().encode():
+                    return
                 if self._tls is None:
                     client.sendall(b"N")
                     return

@@ -174,6 +174,8 @@ class HTTPConnection:
         Raises:
             OSError: the client is gone, or does not take it in time.
         """
+        if self.writer.is_closing():  # of TLS asyncio would forget that
+            raise ConnectionResetError("the client is gone")
         data = body.encode("utf-8", "replace")
         lines = [("Content-Length", str(len(data))), *headers]
         if data:
