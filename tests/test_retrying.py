@@ -16,7 +16,7 @@ import pytest
 from fake_server import FakeServer
 from gateway_client import running, wait_for
 from relay import Relay
-from test_interrupts import interrupt_after
+from test_interrupts import at_any_moment, interrupt_after
 from transports import Connect, Numbers, on_sessions, over_http, over_tcp, over_websocket
 from waking import TakingServer, WakingServer
 
@@ -363,6 +363,7 @@ def test_a_request_is_tried_again_as_often_as_there_is_time(last: BaseException)
 # Interrupted
 
 
+@at_any_moment
 @pytest.mark.parametrize("seconds", [0.01, 0.15, 0.3])
 def test_ctrl_c_between_attempts(url: str, transport: str, seconds: float) -> None:
     before = len(os.listdir("/proc/self/fd"))
