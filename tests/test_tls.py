@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,12 +14,14 @@ import pytest
 import trustme
 from fake_server import FakeServer
 from gateway_client import wait_for
+from relaying import reset_when_closed
 from tls_postgres import TLSPostgres
 from transports import Connection, over_tcp, through_gateway
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
 from neonps.local import serve
+from neonps.net.tls import secured
 
 TLSConnect = Callable[..., Connection]
 
@@ -264,3 +268,17 @@ def test_old_versions_are_not_spoken(postgres: EmbeddedPostgres, files: Files, t
             neonps.connect(postgres.url, port=server.port, ssl_min_protocol_version=minimum, **keywords).close()
         with pytest.raises(neonps.OperationalError, match="SSL error"):
             neonps.connect(postgres.url, port=server.port, ssl_min_protocol_version="TLSv1.3", **keywords)
+
+
+def test_a_server_that_has_gone_before_tls_begins() -> None:
+    """A socket of TLS is not made, which nobody would close."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sock = socket.create_connection(listener.getsockname())
+        with closing(sock):
+            peer, _ = listener.accept()
+            reset_when_closed(peer)
+            peer.close()
+            select.select([sock], [], [])
+            with pytest.raises(ConnectionResetError, match="the server is gone"):
+                secured(sock, ssl.create_default_context(), "localhost")
+            assert sock.fileno() != -1

@@ -56,6 +56,7 @@ class TLSPostgres:
                 client.sendall(b"S")
             if self._tls is None:
                 return
+            client.getpeername()  # fails if the client has gone, after which `wrap_socket()` leaves a socket open
             with (
                 self._tls.wrap_socket(client, server_side=True) as secure,
                 socket.create_connection((self._postgres.host, self._postgres.port)) as server,

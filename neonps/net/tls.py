@@ -39,11 +39,19 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
 
 
 def secured(sock: socket.socket, context: ssl.SSLContext, server_hostname: str) -> ssl.SSLSocket:
-    """A socket with TLS on another, before the handshake. The other can have TLS already."""
+    """A socket with TLS on another, before the handshake. The other can have TLS already.
+
+    Raises:
+        ConnectionResetError: the server has gone; the socket is as it was.
+    """
     if isinstance(sock, ssl.SSLSocket):
         from .nested_tls import NestedTLS
 
         return cast("ssl.SSLSocket", NestedTLS(context, sock, server_hostname))
+    try:
+        sock.getpeername()
+    except OSError:  # here `wrap_socket()` leaves a socket open, or gives one that was never connected
+        raise ConnectionResetError("the server is gone") from None
     return context.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
 
 
