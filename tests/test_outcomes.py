@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import nullcontext
 from typing import Any
 
+import psycopg
 import pytest
 from fault_relay import CUTS, DOWN, UP, Fault, FaultRelay
 from gateway_client import running, wait_for
@@ -124,6 +125,44 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
     with pytest.raises(neonps.OperationalError, match="It is unknown whether the transaction was committed") as caught:
         future.result()
     assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("what", ["prepare", "commit", "commit later", "rollback"])
+def test_two_phase_commit(
+    numbers: Numbers,
+    relayed: Connect,
+    relay: Relay,
+    admin: psycopg.Connection[Any],
+    in_thread: Callable[..., Future[Any]],
+    what: str,
+) -> None:
+    conn = relayed()
+    xid = conn.xid(1, "outcome", what)
+    conn.tpc_begin(xid)
+    conn.execute(INSERT)
+    if what != "prepare":
+        conn.tpc_prepare()
+    if what == "commit later":
+        conn = relayed()
+    calls = {
+        "prepare": conn.tpc_prepare,
+        "commit": conn.tpc_commit,
+        "commit later": lambda: conn.tpc_commit(xid),
+        "rollback": conn.tpc_rollback,
+    }
+    relay.mute()
+    future = in_thread(calls[what])
+    prepared = "select count(*) from pg_prepared_xacts"
+    wait_for(lambda: admin.execute(prepared).fetchone() == (int(what == "prepare"),))
+    relay.cut()
+    try:
+        with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+            future.result()
+        assert caught.value.outcome_unknown
+    finally:
+        if what == "prepare":
+            admin.execute(f"rollback prepared '{xid}'")
 
 
 @pytest.mark.parametrize(
