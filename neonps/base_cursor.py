@@ -236,7 +236,11 @@ class BaseCursor(Generic[Row]):
             return None
         self._take([result])
         assert self._make_row is not None
-        return result.load_rows(self._transformer, self._make_row, 0, result.ntuples)
+        try:
+            return result.load_rows(self._transformer, self._make_row, 0, result.ntuples)
+        except e.Error as error:  # the server has run the statement all the same
+            error.outcome_unknown = stream.outcome_unknown
+            raise
 
     def _take_or_wait(self, results: list[Result] | None) -> None:
         if results is None:

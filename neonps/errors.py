@@ -48,7 +48,8 @@ class Error(Exception):
     Attributes:
         sqlstate: what the server gave, or what the class stands for, or None.
         outcome_unknown: whether what was sent may have taken effect, although the call has failed: the connection was
-            lost, or the time was over, when the server could have committed it.
+            lost, or the time was over, when the server could have committed it, or a part of it has failed when another
+            was committed.
     """
 
     __module__ = "neonps"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors as e
 from .escaping import quote_literal
 from .flows.requests import Flow
+from .flows.stake import Stake
 from .pq import TransactionStatus
 from .protocol.result import Result
 from .query import RawQuery
@@ -68,6 +69,7 @@ class TwoPhaseCommit:
         if self._is_prepared:
             raise e.ProgrammingError("'tpc_prepare()' cannot be used during a prepared two-phase transaction")
         self._is_prepared = True
+        session.stake = Stake.EFFECT
         yield from session.command(b"PREPARE TRANSACTION " + _literal(self._two_phase))
 
     def _tpc_finish_flow(self, action: str, xid: Xid | str | None) -> Flow[None]:
@@ -91,6 +93,7 @@ class TwoPhaseCommit:
         self._two_phase = None
         self._is_prepared = False
         if given or was_prepared:
+            session.stake = Stake.EFFECT
             yield from session.command(f"{action} PREPARED ".encode() + _literal(_as_xid(xid)))
         elif action == "COMMIT":
             yield from session.commit()

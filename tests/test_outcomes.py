@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import nullcontext
 from typing import Any
 
+import psycopg
 import pytest
 from fault_relay import CUTS, DOWN, UP, Fault, FaultRelay
 from gateway_client import running, wait_for
@@ -16,7 +17,7 @@ from transports import Connect, Connection, Numbers, on_sessions, over_http
 import neonps
 from neonps.conninfo import make_conninfo
 from neonps.embedded import EmbeddedPostgres
-from neonps.flows.stake import may_commit
+from neonps.flows.stake import commits_midway, may_commit
 from neonps.gateway import Gateway, Upstream
 
 INSERT = "insert into numbers values (1)"
@@ -126,6 +127,269 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
     assert caught.value.outcome_unknown
 
 
+PROCEDURE = """
+    create or replace procedure fill_and_fail(first int, nap float) language plpgsql as $$ begin
+        insert into numbers values (first);
+        commit;
+        insert into numbers values (first + 10);
+        perform pg_sleep(nap);
+        perform 1 / 0;
+    end $$
+"""
+
+#: Texts after which a 1 is there although the rest of them fails; each takes so long, in seconds.
+PARTLY = [
+    "begin; insert into numbers values (1); commit; select pg_sleep({nap}); select 1 / 0",
+    "insert into numbers values (1); commit; select pg_sleep({nap}); select 1 / 0",
+    "call fill_and_fail(1, {nap})",
+    "do $$ begin insert into numbers values (1); commit; perform pg_sleep({nap}); perform 1 / 0; end $$",
+    "do $$ begin call fill_and_fail(1, {nap}); end $$",
+]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+@pytest.mark.parametrize("statement", PARTLY)
+def test_an_error_behind_a_commit(
+    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], transport: str, statement: str
+) -> None:
+    """A part of what one call has sent is committed, and the rest of it fails."""
+    if transport == "http" and "; commit; select" in statement:
+        return  # which takes one statement at a time
+    admin.execute(PROCEDURE)
+    with pytest.raises(neonps.errors.DivisionByZero) as caught:
+        auto.execute(statement.format(nap=0))
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("statement", PARTLY)
+def test_the_time_is_over_behind_a_commit(
+    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], statement: str
+) -> None:
+    """What was cancelled is what was left, and nothing else is undone."""
+    admin.execute(PROCEDURE)
+    auto.timeout = 0.3
+    with pytest.raises(neonps.OperationalError, match="it was cancelled") as caught:
+        auto.execute(statement.format(nap=100))
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("statement", PARTLY)
+def test_a_session_that_is_ended_behind_a_commit(
+    numbers: Numbers,
+    auto: Connection,
+    admin: psycopg.Connection[Any],
+    in_thread: Callable[..., Future[Any]],
+    statement: str,
+) -> None:
+    admin.execute(PROCEDURE)
+    future = in_thread(lambda: auto.execute(statement.format(nap=100)))
+    wait_for(lambda: numbers() == [1])
+    admin.execute("select pg_terminate_backend(%s)", [auto.info.backend_pid])
+    with pytest.raises(neonps.errors.AdminShutdown) as caught:
+        future.result()
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into numbers values (1); select 1 / 0",
+        "do $$ begin insert into numbers values (1); perform 1 / 0; end $$",
+    ],
+)
+def test_an_error_without_a_commit(numbers: Numbers, auto: Connection, statement: str) -> None:
+    with pytest.raises(neonps.errors.DivisionByZero) as caught:
+        auto.execute(statement)
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
+
+
+@on_sessions
+def test_executemany_of_a_procedure(numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any]) -> None:
+    admin.execute(PROCEDURE)
+    with pytest.raises(neonps.errors.DivisionByZero) as caught:
+        auto.cursor().executemany("call fill_and_fail(%s, 0)", [(1,), (2,)])
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize(
+    ("statements", "kept"),
+    [
+        (["begin", INSERT, "commit", "select 1 / 0"], True),
+        (["call fill_and_fail(1, 0)"], True),
+        ([INSERT, "select 1 / 0"], False),
+        (["begin", INSERT, "rollback", "select 1 / 0"], False),
+    ],
+)
+def test_an_error_in_a_pipeline(
+    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], statements: list[str], kept: bool
+) -> None:
+    admin.execute(PROCEDURE)
+
+    def use() -> None:
+        with auto.pipeline():
+            for statement in statements:
+                auto.execute(statement)
+
+    with pytest.raises(neonps.errors.DivisionByZero) as caught:
+        use()
+    assert caught.value.outcome_unknown is kept
+    assert numbers() == [1] * kept
+
+
+@on_sessions
+def test_a_pooler_that_loses_the_server_in_a_pipeline(numbers: Numbers, auto: Connection) -> None:
+    """What it answers is the commit itself, which may have got through."""
+    fields = b"SFATAL\0VFATAL\0C08006\0Mserver conn crashed?\0\0"
+
+    def end() -> None:
+        with auto.pipeline():
+            auto.execute("commit")
+            auto._transport.session("a test").machine.receive(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
+
+    auto.execute("begin")
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether the transaction") as caught:
+        end()
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("autocommit", [False, True])
+@pytest.mark.parametrize("statement", [f"{INSERT}; copy numbers to stdout", f"copy ({INSERT} returning a) to stdout"])
+def test_a_copy_that_is_refused_when_it_is_over(
+    numbers: Numbers, connect: Connect, autocommit: bool, statement: str
+) -> None:
+    conn = connect(autocommit=autocommit)
+    with pytest.raises(neonps.ProgrammingError, match="use copy") as caught:
+        conn.execute(statement)
+    assert caught.value.outcome_unknown is autocommit
+    assert numbers() == [1] * autocommit
+    conn.rollback()
+
+
+@on_sessions
+def test_copy_of_what_is_no_copy(numbers: Numbers, auto: Connection) -> None:
+    with pytest.raises(neonps.ProgrammingError, match="got COMMAND_OK") as caught, auto.cursor().copy(INSERT):
+        pass
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+def test_a_stream_without_rows(numbers: Numbers, auto: Connection, transport: str) -> None:
+    with pytest.raises(neonps.ProgrammingError, match="didn't produce a result") as caught:
+        list(auto.cursor().stream(INSERT))
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+def test_a_stream_of_rows_that_cannot_be_loaded(numbers: Numbers, auto: Connection) -> None:
+    with pytest.raises(neonps.DataError) as caught:
+        list(auto.cursor().stream(f"{INSERT} returning 'infinity'::date"))
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+def test_a_call_whose_rows_cannot_be_loaded(numbers: Numbers, url: str) -> None:
+    """It is one call for the program, and has taken effect."""
+    with neonps.neon(url) as sql:
+        with pytest.raises(neonps.DataError) as caught:
+            sql(f"{INSERT} returning 'infinity'::date")
+        assert caught.value.outcome_unknown
+        assert numbers() == [1]
+        with pytest.raises(neonps.DataError) as caught:
+            sql.transaction(["select 'infinity'::date"], read_only=True)
+        assert not caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("what", ["prepare", "commit", "commit later", "rollback"])
+def test_two_phase_commit(
+    numbers: Numbers,
+    relayed: Connect,
+    relay: Relay,
+    admin: psycopg.Connection[Any],
+    in_thread: Callable[..., Future[Any]],
+    what: str,
+) -> None:
+    conn = relayed()
+    xid = conn.xid(1, "outcome", what)
+    conn.tpc_begin(xid)
+    conn.execute(INSERT)
+    if what != "prepare":
+        conn.tpc_prepare()
+    if what == "commit later":
+        conn = relayed()
+    calls = {
+        "prepare": conn.tpc_prepare,
+        "commit": conn.tpc_commit,
+        "commit later": lambda: conn.tpc_commit(xid),
+        "rollback": conn.tpc_rollback,
+    }
+    relay.mute()
+    future = in_thread(calls[what])
+    prepared = "select count(*) from pg_prepared_xacts"
+    wait_for(lambda: admin.execute(prepared).fetchone() == (int(what == "prepare"),))
+    relay.cut()
+    try:
+        with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+            future.result()
+        assert caught.value.outcome_unknown
+    finally:
+        if what == "prepare":
+            admin.execute(f"rollback prepared '{xid}'")
+
+
+@on_sessions
+@pytest.mark.parametrize("way", ["pgconn", "cursor"])
+def test_other_ways_to_run_a_statement(
+    numbers: Numbers,
+    relayed: Connect,
+    relay: Relay,
+    admin: psycopg.Connection[Any],
+    in_thread: Callable[..., Future[Any]],
+    way: str,
+) -> None:
+    admin.execute(f"create or replace function insert_one() returns int language sql as '{INSERT} returning a'")
+    conn = relayed(autocommit=True)
+    calls: dict[str, Callable[[], object]] = {
+        "pgconn": lambda: conn.pgconn.exec_(INSERT.encode()),
+        "cursor": lambda: conn.cursor("here", withhold=True).execute("select insert_one()"),
+    }
+    relay.mute()
+    future = in_thread(calls[way])
+    wait_for(lambda: numbers() == [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+        future.result()
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("end", ["rollback", "abort"])
+def test_a_statement_behind_the_end_of_a_transaction(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]], end: str
+) -> None:
+    """In one text it is a transaction of its own, which nobody has to commit."""
+    conn = relayed()
+    conn.execute(INSERT)
+    relay.mute()
+    future = in_thread(lambda: conn.execute(f"{end}; insert into numbers values (2)"))
+    wait_for(lambda: numbers() == [2])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+        future.result()
+    assert caught.value.outcome_unknown
+
+
 @pytest.mark.parametrize(
     ("statement", "can"),
     [
@@ -134,6 +398,7 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
         ("-- at last\nend", True),
         ("prepare transaction 'x'", True),
         ("insert into t values (1);commit", True),
+        ("rollback; insert into t values (1)", True),
         ("select 1; select case when true then 1 end", True),  # nobody looks so closely
         ("", False),
         ("select case when true then 1 end;", False),
@@ -144,6 +409,22 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
 )
 def test_what_can_commit(statement: str, can: bool) -> None:
     assert may_commit(statement) is can
+
+
+@pytest.mark.parametrize(
+    ("statement", "can"),
+    [
+        ("call p()", True),
+        ("do $$ begin commit; end $$", True),
+        ("do $$ begin perform 1; end $$", False),
+        ("vacuum t", True),
+        ("create index concurrently on t (a)", True),
+        ("create index on t (a)", False),
+        ("insert into t values ('call')", False),
+    ],
+)
+def test_what_can_commit_midway(statement: str, can: bool) -> None:
+    assert commits_midway(statement) is can
 
 
 @on_sessions

@@ -34,12 +34,13 @@ def executemany(
     own = session.undo = session.autocommit and session.transaction_status is TransactionStatus.IDLE
     opening = session.opening()
     collector = Collector(query.shown, keep=returning, codec=session.machine.codec)
-    session.stake, session.at_stake = Stake.of(own), (query.query,)
+    session.stake = Stake.of(own)
     executions = Executions(query, session.prepared, collector, prepare=prepare, describe=returning, binary=binary)
     try:
-        rest = yield from _send_many(session, params, executions, collector)
+        rest = yield from _send_many(session, query, params, executions, collector)
         if not rest and not session.busy:
             return [] if returning else Tally(0, "")
+        session.at_stake = (query.query,)
         yield from session.write(_encode(session, *rest, f.Sync()))
         yield from session.drain(collector)
         yield from session.settle(collector)
@@ -57,12 +58,13 @@ def executemany(
 
 
 def _send_many(
-    session: Session, params: Iterable[Params], executions: Executions, collector: Collector
+    session: Session, query: Query, params: Iterable[Params], executions: Executions, collector: Collector
 ) -> Flow[list[FrontendMessage | Encoded]]:
     """Send an execution for each of `params`, in large pieces, but for the last piece, which it returns."""
     for each in params:
         executions.add(each)
         if executions.size > _SEND_SIZE:
+            session.at_stake = (query.query,)  # which was not known before the first parameters
             yield from session.write(_encode(session, *executions.take()))
             yield from session.take_arrived(collector)
             if collector.error is not None:

@@ -28,7 +28,7 @@ from ..typeinfo import TypesRegistry
 from .failures import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Poll, Receive, Send
 from .retrying import UNAVAILABLE, Retries, is_waking
-from .stake import Stake
+from .stake import Stake, commits_midway
 from .transport import Deliver, Query, Tally, Transport
 from .way import open_way
 
@@ -94,6 +94,7 @@ class HttpTransport(Transport):
         self._has_read = False  # a statement has read since the last commit or rollback
         self._sent = False  # a request is under way
         self._harmless = True  # and it cannot change anything
+        self._committed = False  # the call has made one that could, and it has succeeded
         self.requests = 0
 
     @property
@@ -110,7 +111,7 @@ class HttpTransport(Transport):
             flow.close()
             raise self.refusal()
         yield Deadline(timeout)
-        self._sent = False
+        self._sent = self._committed = False
         try:
             return (yield from flow)
         except DeadlinePassed:
@@ -120,7 +121,9 @@ class HttpTransport(Transport):
             raise self._lost(reason) from None
         except GeneratorExit:
             raise
-        except BaseException:
+        except BaseException as error:
+            if self._committed and isinstance(error, e.Error):  # by something behind it, such as the loading of rows
+                error.outcome_unknown = True
             if self._sent:
                 yield from self._hang_up()  # the service cancels what nobody waits for
             raise
@@ -165,11 +168,15 @@ class HttpTransport(Transport):
                 text = None if query.shown is None else query.shown.decode()
                 failure = error_from_response(response, text, query.untyped_position)
             failure = self._explained(failure, token, unrun=unrun)
+            if failure.sqlstate and characteristics is None and not unrun and isinstance(statements, Statement):
+                failure.outcome_unknown = failure.outcome_unknown or commits_midway(statements.query)
             raise retries.explained(failure) if unrun else failure
         try:
-            return parse_answer(response, None if isinstance(statements, Statement) else len(statements))
+            results = parse_answer(response, None if isinstance(statements, Statement) else len(statements))
         except e.OperationalError as error:
             raise self._explained(error, token) from None
+        self._committed = self._committed or not self._harmless
+        return results
 
     def _answer(self, headers: dict[str, str], body: bytes, retries: Retries) -> Flow[Response]:
         """Make one request, and give what answers it."""

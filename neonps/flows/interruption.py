@@ -34,8 +34,6 @@ UNDO = f.Parse(b"", b"_neonps_undo")
 #: Why a connection is given up, for the log.
 _INTERRUPTED = "a call was interrupted, and what it was waiting for could not be brought to an end"
 
-_COMPLETED = "it had been completed before it could be cancelled"
-
 
 def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[Any]:
     """Run `flow`, which is one call of the user, see `Transport.guard`."""
@@ -52,24 +50,28 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         session.in_call = session.waiting = True
         session.own = session.undo = False
         if not session.occupied:  # what lasts over several calls is at stake in all of them
-            session.stake = Stake.NOTHING
+            session.stake, session.at_stake = Stake.NOTHING, ()
+            session.committed = session.committed and session.machine.needs_sync  # in the midst of a pipeline
         session.limit = timeout
         result = yield from flow
         failed = False
         return result
     except DeadlinePassed:
-        loss = session.loss
+        loss, committed = session.loss, session.may_have_committed
         ended = yield from _interrupt(session)
         session.log(WARNING, "timeout", timeout=timeout, outcome=ended)
         failure = e.OperationalError(f"timeout: the server has not answered within {timeout:g} seconds; {ended}")
         if session.closed:
             loss.tell(failure)
-        elif ended == _COMPLETED:
-            failure.outcome_unknown = loss.unknown
+        else:  # the server may have said meanwhile what has become of it
+            failure.outcome_unknown = committed or session.committed
         raise failure from None
     except ProtocolError as error:
         yield from session.abandon(str(error))
         raise session.lost(f"the connection was closed because {error}") from None
+    except e.Error as error:
+        error.outcome_unknown = error.outcome_unknown or session.may_have_committed
+        raise
     except Exception:
         raise
     except GeneratorExit:
@@ -146,7 +148,7 @@ def _stop(session: Session) -> Flow[str]:
         session.pipeline.forget()
     if collector.error is not None:
         return "it was cancelled"
-    return _COMPLETED
+    return "it had been completed before it could be cancelled"
 
 
 def cancel_and_skip(session: Session, rest: Callable[[], Flow[None]]) -> Flow[None]:

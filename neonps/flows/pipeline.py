@@ -22,7 +22,7 @@ from ..protocol.result import Result
 from ..query import PostgresQuery
 from .requests import Flow
 from .series import extended, refuse_copy, series
-from .stake import Stake
+from .stake import Stake, commits_midway
 from .transport import Deliver
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: So many bytes are collected before they are sent, unless results are wanted.
 _SEND_SIZE = 1 << 15
+
+#: The tags of statements that can have committed something, see `commits_midway`.
+_MIDWAY_TAGS = frozenset({"CALL", "DO", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CREATE INDEX", "DROP INDEX"})
 
 
 class _Entry:
@@ -119,13 +122,13 @@ class Pipeline:
 
     def command(self, statement: bytes) -> Flow[None]:
         """Send a statement of the driver's own."""
-        yield from self._add([], series([statement]), _own_entry())
+        yield from self._add([], series([statement]), _own_entry(statement))
 
     def _add(self, opening: list[bytes], messages: tuple[FrontendMessage, ...], entry: _Entry) -> Flow[None]:
         session = self._session
         session.hold(series(opening), messages)
         self._begun = self._begun or bool(opening)
-        self._queue.extend(_own_entry() for _ in opening)
+        self._queue.extend(map(_own_entry, opening))
         self._queue.append(entry)
         if len(session.before_send) > _SEND_SIZE:
             if session.stake is Stake.NOTHING:
@@ -204,17 +207,21 @@ class Pipeline:
             self.aborted = self._begun = False
             return None
         if entry is None:  # an error at the end of the transaction (a deferred constraint), or of the session
-            entry = _own_entry()
+            entry = _own_entry(b"")
             entry.collector.handle(event)
             self._fail(entry, entry.collector.error)
             return entry.collector
         entry.collector.handle(event)
         if entry.collector.error is not None:
             self._queue.popleft()
+            self._session.at_stake = (entry.statement,)
+            self._heed(entry)
             self.aborted = True
             self._fail(entry, entry.collector.error)
         elif entry.collector.results:
             self._queue.popleft()
+            if entry.collector.results[-1].command_tag in _MIDWAY_TAGS:
+                self._heed(entry)
             entry.deliver(entry.collector.results)
         return entry.collector
 
@@ -222,6 +229,12 @@ class Pipeline:
         if entry is not None and error is not None:
             self._error = self._error or error
             entry.failed(error)
+
+    def _heed(self, entry: _Entry) -> None:
+        """Take note of a statement that can have committed something before the Sync."""
+        session = self._session
+        if not self.in_transaction and commits_midway(entry.statement.decode(session.machine.codec, "replace")):
+            session.committed = True
 
     @property
     def unanswered(self) -> list[bytes]:
@@ -237,6 +250,6 @@ class Pipeline:
         return self._begun or open_before
 
 
-def _own_entry() -> _Entry:
+def _own_entry(statement: bytes) -> _Entry:
     """The entry of a statement of the driver's own."""
-    return _Entry(b"", Collector(), lambda results: None, lambda error: None)
+    return _Entry(statement, Collector(), lambda results: None, lambda error: None)

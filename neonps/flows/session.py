@@ -24,7 +24,7 @@ from .channel import Channel
 from .interruption import guarded
 from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
-from .stake import Stake, may_commit
+from .stake import Stake, commits_midway, may_commit
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ COMMIT = b"COMMIT"
 
 #: With these Postgres ends a session itself, and has undone what was not committed: a shutdown, and timeouts.
 _UNDONE = frozenset({"57P01", "57P05", "25P03", "25P04"})
+
+#: The tags of what makes something last, whatever comes behind it.
+_LASTING = frozenset({"COMMIT", "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED"})
 
 
 class Session(Transport):
@@ -70,7 +73,9 @@ class Session(Transport):
         self.limit: float | None = None  # how long the call may take, in seconds
         self._closing_told = 0  # how many of them are in what was encoded last
         self.stake = Stake.NOTHING
-        self.at_stake: Sequence[bytes] = ()  # the statements in an open transaction, which could end it
+        self.at_stake: Sequence[bytes] = ()  # the statements that the call has sent
+        self.committed = False  # of what the call has sent something was made to last
+        self._done = False  # since the last ReadyForQuery a statement has ended, well and not with a ROLLBACK
 
     # What the server has told
 
@@ -125,9 +130,9 @@ class Session(Transport):
             return [self.characteristics.begin]
         return self.prefix
 
-    def _open_statement(self, statement: bytes) -> int:
+    def _open_statement(self, statement: bytes, begin: bool = True) -> int:
         """How many statements go in front of the next one; take note of what is at stake with it."""
-        opening = len(self.opening())
+        opening = len(self.opening(begin))
         self.stake = Stake.of(not opening and self.transaction_status is TransactionStatus.IDLE)
         self.at_stake = (statement,)
         return opening
@@ -204,6 +209,14 @@ class Session(Transport):
             _ASIDE[type(event)](self, event)
         if type(event) is b.CommandComplete:
             self.prepared.heed(event.tag)
+            self._done = event.tag != "ROLLBACK"
+            self.committed = self.committed or event.tag in _LASTING
+        elif type(event) is b.ErrorResponse:
+            self._done = False
+        elif type(event) is b.ReadyForQuery:
+            if self._done and self.machine.transaction_status is TransactionStatus.IDLE:
+                self.committed = True
+            self._done = False
         return event
 
     def drain(self, collector: Collector, *, stop_at_copy: bool = False) -> Flow[None]:
@@ -257,12 +270,22 @@ class Session(Transport):
     @property
     def loss(self) -> Stake:
         """What the loss of the connection means now."""
-        if self.stake is not Stake.TRANSACTION:
+        if self.stake.unknown:
             return self.stake
-        statements = self.at_stake if self.pipeline is None else self.pipeline.unanswered
-        codec = self.machine.codec
-        commits = any(may_commit(statement.decode(codec, "replace")) for statement in statements)
-        return Stake.COMMIT if commits else self.stake
+        if self.committed:
+            return Stake.EFFECT
+        if self.stake is Stake.TRANSACTION and self._any_at_stake(may_commit):
+            return Stake.COMMIT
+        return self.stake
+
+    @property
+    def may_have_committed(self) -> bool:
+        """Whether what the call has sent may have made something last although it has failed."""
+        return self.committed or (self.stake is Stake.EFFECT and self._any_at_stake(commits_midway))
+
+    def _any_at_stake(self, can: Callable[[str], bool]) -> bool:
+        unanswered = [] if self.pipeline is None else self.pipeline.unanswered
+        return any(can(statement.decode(self.machine.codec, "replace")) for statement in (*self.at_stake, *unanswered))
 
     def lost(self, message: str) -> e.OperationalError:
         """The error for a call in which the connection is lost."""
@@ -334,6 +357,7 @@ class Session(Transport):
         if params is not None:
             portal = (f.Bind(b"", b"", params), f.DescribePortal(b""), f.Execute(b""))
             messages = (f.Parse(b"", query), *portal, f.Sync())
+        self._open_statement(query, begin=False)
         data = self.encode_opened(*messages, begin=False)
         try:
             yield from self._exchange(data, collector)
@@ -360,12 +384,11 @@ class Session(Transport):
         """Run a DECLARE, and ask in the same round trip which columns the cursor has; gives a result without rows."""
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
-        opening = self.opening()
-        self.stake, self.at_stake = Stake.TRANSACTION, ()
+        opening = self._open_statement(query.query)  # WITH HOLD it can be a transaction of its own
         collector = Collector(query.shown, codec=self.machine.codec)
         messages = (*extended(query, TEXT), f.DescribePortal(name.encode()), f.Sync())
         yield from self._exchange(self.encode_opened(*messages), collector)
-        result = collector.results[len(opening)]
+        result = collector.results[opening]
         result.fields = collector.fields
         return result
 
@@ -374,7 +397,8 @@ class Session(Transport):
         if self.pipeline is not None:
             raise e.NotSupportedError("server-side cursors not supported in pipeline mode")
         opening = len(self.opening(begin=False))
-        self.stake, self.at_stake = Stake.TRANSACTION, ()
+        open_now = self.transaction_status is not TransactionStatus.IDLE
+        self.stake, self.at_stake = Stake.TRANSACTION if open_now else Stake.NOTHING, ()
         collector = Collector(query.shown, codec=self.machine.codec)
         yield from self._exchange(
             self.encode_opened(*extended(query, result_formats), f.Sync(), begin=False), collector

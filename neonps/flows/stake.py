@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from ..errors import Error
+from ..pattern import pattern
 from ..tokens import first_words, has_word
 
 _ENDS_TRANSACTION = ("COMMIT", "END", "PREPARE")
+
+#: What comes in the same text behind one of these is no part of the transaction any more, and can be one of its own.
+_LEAVES_TRANSACTION = (*_ENDS_TRANSACTION, "ROLLBACK", "ABORT")
+
+#: These can commit what they have done so far, unless a transaction is open, and fail later.
+_COMMITS_MIDWAY = frozenset({"CALL", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER"})
+
+#: What a DO has in it that commits, in whatever language, or calls a procedure that does.
+_commits_in_code = pattern("commit|call", re.IGNORECASE)
 
 
 class Stake(Enum):
@@ -40,4 +51,12 @@ def may_commit(statement: str) -> bool:
     words = first_words(statement, 1)
     if words and words[0] in _ENDS_TRANSACTION:
         return True
-    return ";" in statement.rstrip("; \t\r\n") and any(has_word(statement, word) for word in _ENDS_TRANSACTION)
+    return ";" in statement.rstrip("; \t\r\n") and any(has_word(statement, word) for word in _LEAVES_TRANSACTION)
+
+
+def commits_midway(statement: str) -> bool:
+    """Whether a statement that is a transaction of its own can fail when a part of it is committed already."""
+    words = first_words(statement, 1)
+    if words == ["DO"]:
+        return _commits_in_code.search(statement) is not None
+    return not _COMMITS_MIDWAY.isdisjoint(words) or has_word(statement, "CONCURRENTLY")

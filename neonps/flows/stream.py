@@ -32,6 +32,11 @@ class RowStream:
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
 
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether the statement may take effect, should its rows be of no use."""
+        return self._session.loss.unknown
+
     def start(self) -> Flow[Result]:
         """Send the statement and wait until it is known whether it returns rows.
 
