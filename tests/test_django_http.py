@@ -181,7 +181,9 @@ def test_settings_that_need_a_session(project: Project) -> None:
             connections.settings["default"]["OPTIONS"][name] = value
             print(raised(connections.create_connection("default").ensure_connection).partition(" needs")[0])
             del connections.settings["default"]["OPTIONS"][name]
-        print(raised(connections.create_connection("default").ensure_connection))
+        good = connections.create_connection("default")
+        print(raised(good.ensure_connection))
+        good.close()
     """
     names = ["AUTOCOMMIT=False", "ATOMIC_REQUESTS", "assume_role", "isolation_level", "pool"]
     expected = [f"ImproperlyConfigured: neonps.django: {name}" for name in names]
