@@ -196,8 +196,10 @@ def test_what_an_answer_means_for_what_was_sent(transport: str, status: str, unk
     [
         ("FATAL", "08006", True),
         ("FATAL", "57P02", True),
+        ("FATAL", "53100", True),
         ("FATAL", "57P01", False),
         ("FATAL", "28P01", False),
+        ("FATAL", "53300", False),
         ("ERROR", "08006", False),
     ],
 )

@@ -28,7 +28,7 @@ from ..typeinfo import TypesRegistry
 from .failures import describe
 from .requests import Close, Deadline, DeadlinePassed, Flow, Poll, Receive, Send
 from .retrying import UNAVAILABLE, Retries, is_waking
-from .stake import Stake, commits_midway
+from .stake import UNDONE, Stake, commits_midway
 from .transport import Deliver, Query, Tally, Transport
 from .way import open_way
 
@@ -61,8 +61,9 @@ _WITH_SNAPSHOT = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 #: How many texts `executemany()` remembers. Integers of different sizes alone have four types for each parameter.
 _KNOWN_STATEMENTS = 1000
 
-#: A fatal error with one of these can come from somebody in between that has lost Postgres.
-_LOST = ("08", "57P02", "58")
+#: How the SQLSTATE of a fatal error begins that Postgres has instead of a session. Any other can come from somebody in
+#: between that has lost it.
+_NO_SESSION = ("0A", "22", "28", "3D", "42", "53300", "55", "57P03")
 
 
 class _Kept(Record):
@@ -215,8 +216,9 @@ class HttpTransport(Transport):
             unrun: it is certain that the request was not run.
         """
         if error.sqlstate is not None or error.status is None:
-            lost = is_fatal(error._fields) and (error.sqlstate or "").startswith(_LOST)
-            if lost and not (self._harmless or unrun):
+            code = error.sqlstate or ""
+            known = not is_fatal(error._fields) or code in UNDONE or code.startswith(_NO_SESSION)
+            if not (known or self._harmless or unrun):
                 Stake.EFFECT.tell(error)
             return self._without_login(error, token)
         message = f"{self._endpoint.url}: {error}"

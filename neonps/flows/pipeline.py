@@ -22,7 +22,7 @@ from ..protocol.result import Result
 from ..query import PostgresQuery
 from .requests import Flow
 from .series import extended, refuse_copy, series
-from .stake import Stake, commits_midway
+from .stake import MIDWAY_TAGS, Stake, commits_midway
 from .transport import Deliver
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 #: So many bytes are collected before they are sent, unless results are wanted.
 _SEND_SIZE = 1 << 15
-
-#: The tags of statements that can have committed something, see `commits_midway`.
-_MIDWAY_TAGS = frozenset({"CALL", "DO", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CREATE INDEX", "DROP INDEX"})
 
 
 class _Entry:
@@ -220,7 +217,7 @@ class Pipeline:
             self._fail(entry, entry.collector.error)
         elif entry.collector.results:
             self._queue.popleft()
-            if entry.collector.results[-1].command_tag in _MIDWAY_TAGS:
+            if entry.collector.results[-1].command_tag in MIDWAY_TAGS:
                 self._heed(entry)
             entry.deliver(entry.collector.results)
         return entry.collector

@@ -24,7 +24,7 @@ from .channel import Channel
 from .interruption import guarded
 from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
-from .stake import Stake, commits_midway, may_commit
+from .stake import UNDONE, Stake, commits_midway, may_commit
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ _FAREWELL = 5.0
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
-
-#: With these Postgres ends a session itself, and has undone what was not committed: a shutdown, and timeouts.
-_UNDONE = frozenset({"57P01", "57P05", "25P03", "25P04"})
 
 #: The tags of what makes something last, whatever comes behind it.
 _LASTING = frozenset({"COMMIT", "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED"})
@@ -252,7 +249,7 @@ class Session(Transport):
         """Raise the error with which the server has ended the session."""
         error = collector.error
         assert error is not None
-        if is_fatal(error._fields) and error.sqlstate not in _UNDONE:  # somebody in between may have lost the server
+        if is_fatal(error._fields) and error.sqlstate not in UNDONE:  # somebody in between may have lost the server
             self.loss.tell(error)
         yield from self.abandon(f"the server has ended the session: {type(error).__name__}, SQLSTATE {error.sqlstate}")
         raise error

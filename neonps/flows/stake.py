@@ -17,8 +17,14 @@ _LEAVES_TRANSACTION = (*_ENDS_TRANSACTION, "ROLLBACK", "ABORT")
 #: These can commit what they have done so far, unless a transaction is open, and fail later.
 _COMMITS_MIDWAY = frozenset({"CALL", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER"})
 
+#: The command tags of all statements of which `commits_midway()` can be true.
+MIDWAY_TAGS = _COMMITS_MIDWAY | {"DO", "CREATE INDEX", "DROP INDEX"}
+
 #: What a DO has in it that commits, in whatever language, or calls a procedure that does.
 _commits_in_code = pattern("commit|call", re.IGNORECASE)
+
+#: With these Postgres itself ends a session, and has undone what was not committed: a shutdown, and timeouts.
+UNDONE = frozenset({"57P01", "57P05", "25P03", "25P04"})
 
 
 class Stake(Enum):
