@@ -23,6 +23,23 @@ from neonps.gateway import Gateway, Upstream
 
 INSERT = "insert into numbers values (1)"
 
+Lose = Callable[..., None]
+
+
+@pytest.fixture
+def lose(relay: Relay, in_thread: Callable[..., Future[Any]]) -> Lose:
+    """Has a call lose the line once something is done, which it does not hear of: the outcome has to be unknown."""
+
+    def lose(call: Callable[[], object], done: Callable[[], object], words: str = "It is unknown whether") -> None:
+        future = in_thread(call)
+        wait_for(done)
+        relay.cut()
+        with pytest.raises(neonps.OperationalError, match=words) as caught:
+            future.result()
+        assert caught.value.outcome_unknown
+
+    return lose
+
 
 @on_sessions
 def test_a_stream_of_what_was_written(
@@ -43,9 +60,7 @@ def test_a_stream_of_what_was_written(
 
 
 @on_sessions
-def test_a_pipeline_that_the_login_is_left_to(
-    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
-) -> None:
+def test_a_pipeline_that_the_login_is_left_to(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose) -> None:
     """Its end commits what was sent, though the server has not said yet that no transaction is open."""
     conn = relayed(autocommit=True, lazy=True)
 
@@ -54,17 +69,11 @@ def test_a_pipeline_that_the_login_is_left_to(
             conn.execute(INSERT)
             relay.mute()
 
-    future = in_thread(write)
-    wait_for(lambda: numbers() == [1])
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
-        future.result()
+    lose(write, lambda: numbers() == [1])
 
 
 @on_sessions
-def test_the_end_of_a_copy(
-    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
-) -> None:
+def test_the_end_of_a_copy(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose) -> None:
     conn = relayed(autocommit=True)
 
     def load() -> None:
@@ -72,11 +81,7 @@ def test_the_end_of_a_copy(
             copy.write_row([1])
             relay.mute()
 
-    future = in_thread(load)
-    wait_for(lambda: numbers() == [1])
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
-        future.result()
+    lose(load, lambda: numbers() == [1])
 
 
 @on_sessions
@@ -113,7 +118,7 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
     numbers: Numbers,
     relayed: Connect,
     relay: Relay,
-    in_thread: Callable[..., Future[Any]],
+    lose: Lose,
     statement: str,
     in_pipeline: bool,
 ) -> None:
@@ -126,12 +131,7 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
         with conn.pipeline() if in_pipeline else nullcontext():
             conn.execute(statement)
 
-    future = in_thread(end)
-    wait_for(lambda: 1 in numbers())
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether the transaction was committed") as caught:
-        future.result()
-    assert caught.value.outcome_unknown
+    lose(end, lambda: 1 in numbers(), "It is unknown whether the transaction was committed")
 
 
 PROCEDURE = """
@@ -328,7 +328,7 @@ def test_two_phase_commit(
     relayed: Connect,
     relay: Relay,
     admin: psycopg.Connection[Any],
-    in_thread: Callable[..., Future[Any]],
+    lose: Lose,
     what: str,
 ) -> None:
     conn = relayed()
@@ -346,14 +346,9 @@ def test_two_phase_commit(
         "rollback": conn.tpc_rollback,
     }
     relay.mute()
-    future = in_thread(calls[what])
     prepared = "select count(*) from pg_prepared_xacts"
-    wait_for(lambda: admin.execute(prepared).fetchone() == (int(what == "prepare"),))
-    relay.cut()
     try:
-        with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
-            future.result()
-        assert caught.value.outcome_unknown
+        lose(calls[what], lambda: admin.execute(prepared).fetchone() == (int(what == "prepare"),))
     finally:
         if what == "prepare":
             admin.execute(f"rollback prepared '{xid}'")
@@ -366,7 +361,7 @@ def test_other_ways_to_run_a_statement(
     relayed: Connect,
     relay: Relay,
     admin: psycopg.Connection[Any],
-    in_thread: Callable[..., Future[Any]],
+    lose: Lose,
     way: str,
 ) -> None:
     admin.execute(f"create or replace function insert_one() returns int language sql as '{INSERT} returning a'")
@@ -376,29 +371,19 @@ def test_other_ways_to_run_a_statement(
         "cursor": lambda: conn.cursor("here", withhold=True).execute("select insert_one()"),
     }
     relay.mute()
-    future = in_thread(calls[way])
-    wait_for(lambda: numbers() == [1])
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
-        future.result()
-    assert caught.value.outcome_unknown
+    lose(calls[way], lambda: numbers() == [1])
 
 
 @on_sessions
 @pytest.mark.parametrize("end", ["rollback", "abort"])
 def test_a_statement_behind_the_end_of_a_transaction(
-    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]], end: str
+    numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose, end: str
 ) -> None:
     """In one text it is a transaction of its own, which nobody has to commit."""
     conn = relayed()
     conn.execute(INSERT)
     relay.mute()
-    future = in_thread(lambda: conn.execute(f"{end}; insert into numbers values (2)"))
-    wait_for(lambda: numbers() == [2])
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
-        future.result()
-    assert caught.value.outcome_unknown
+    lose(lambda: conn.execute(f"{end}; insert into numbers values (2)"), lambda: numbers() == [2])
 
 
 @pytest.mark.parametrize(
@@ -454,7 +439,7 @@ def test_a_statement_that_cannot_be_cancelled(numbers: Numbers, auto: Connection
 
 @over_http
 def test_the_status_of_a_block_whose_request_was_lost(
-    numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
+    numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose
 ) -> None:
     """The connection is not closed over HTTP, which does not mean that the block was rolled back."""
     conn = relayed()
@@ -465,11 +450,7 @@ def test_the_status_of_a_block_whose_request_was_lost(
             conn.execute(INSERT)
             relay.mute()
 
-    future = in_thread(use)
-    wait_for(lambda: numbers() == [1])
-    relay.cut()
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
-        future.result()
+    lose(use, lambda: numbers() == [1])
     assert block.status is neonps.Transaction.Status.FAILED
 
 

@@ -22,12 +22,18 @@ Event = BytesMessage | Ping
 SIZES = (0, 1, 2, 3, 124, 125, 126, 127, 128, 65534, MAX_SMALL, MAX_SMALL + 1, 70000)
 
 
-def opened() -> tuple[WebSocketTunnel, WSConnection]:
-    """A tunnel that is open, and the server's end of it."""
+def asked() -> tuple[WebSocketTunnel, WSConnection]:
+    """A tunnel whose server has got the handshake, and has not answered yet."""
     tunnel = WebSocketTunnel(Endpoint.parse("ws://127.0.0.1/", "ws_proxy", websocket=True))
     server = WSConnection(ConnectionType.SERVER)
     server.receive_data(tunnel.handshake())
     list(server.events())
+    return tunnel, server
+
+
+def opened() -> tuple[WebSocketTunnel, WSConnection]:
+    """A tunnel that is open, and the server's end of it."""
+    tunnel, server = asked()
     assert tunnel.receive(server.send(AcceptConnection())) == b""
     assert tunnel.is_open
     return tunnel, server
@@ -225,19 +231,13 @@ def test_a_message_cannot_begin_within_another() -> None:
 
 
 def test_a_frame_that_has_come_in_part_with_the_handshake_is_read_on() -> None:
-    tunnel = WebSocketTunnel(Endpoint.parse("ws://127.0.0.1/", "ws_proxy", websocket=True))
-    server = WSConnection(ConnectionType.SERVER)
-    server.receive_data(tunnel.handshake())
-    list(server.events())
+    tunnel, server = asked()
     assert tunnel.receive(server.send(AcceptConnection()) + b"\x82\x06") == b""
     assert tunnel.receive(b"\x82\x04four") == b"\x82\x04four"
 
 
 def test_a_ping_that_has_come_in_part_with_the_handshake_can_end_as_that_does() -> None:
-    tunnel = WebSocketTunnel(Endpoint.parse("ws://127.0.0.1/", "ws_proxy", websocket=True))
-    server = WSConnection(ConnectionType.SERVER)
-    server.receive_data(tunnel.handshake())
-    list(server.events())
+    tunnel, server = asked()
     assert tunnel.receive(server.send(AcceptConnection()) + b"\x89\x06\r\n\r\n") == b""
     assert tunnel.receive(b"\x82\x00\x82\x04four") == b"four"
     server.receive_data(tunnel.outgoing)
