@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -88,3 +90,15 @@ class _Steps(Awaitable[T]):
                 step, value = self._program.throw, error
             else:
                 step = self._program.send
+
+
+def main_thread_waits() -> bool:
+    """Whether the main thread waits for a server: in `_wait` of neonps, or in psycopg's `Connection.wait`.
+
+    psycopg interrupted elsewhere, after it has sent a statement, does not cancel it.
+    """
+    main = threading.main_thread().ident
+    assert main is not None
+    frame = sys._current_frames()[main]
+    where = frame.f_globals["__name__"], frame.f_code.co_name
+    return where in (("neonps.net.blocking", "_wait"), ("psycopg.connection", "wait"))

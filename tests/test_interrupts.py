@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from gateway_client import active, wait_for
+from interruptions import main_thread_waits
 from transports import Connect, Connection, Numbers, on_sessions, status
 
 import neonps
@@ -33,12 +33,10 @@ at_any_moment = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExcep
 @contextmanager
 def interrupted_when(condition: Callable[[], object]) -> Iterator[None]:
     """Interrupts the main thread as Ctrl-C does once something is true and it waits; expects that it hears of it."""
-    main = threading.main_thread().ident
-    assert main is not None
 
     def interrupt() -> None:
         wait_for(condition)
-        wait_for(lambda: sys._current_frames()[main].f_code.co_name == "_wait")  # for the server
+        wait_for(main_thread_waits)
         os.kill(os.getpid(), signal.SIGINT)
 
     with ThreadPoolExecutor(1) as pool:

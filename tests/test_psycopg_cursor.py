@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from gateway_client import wait_for
+from interruptions import main_thread_waits
 from peers import Peer
 from psycopg.pq import ExecStatus
 
@@ -1318,6 +1320,7 @@ def test_interrupted(
 
     def interrupt() -> None:
         wait_until_active(admin, mark)
+        wait_for(main_thread_waits)
         os.kill(os.getpid(), signal.SIGINT)
 
     waiting = in_thread(interrupt)
