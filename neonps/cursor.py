@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from . import errors as e
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
@@ -135,7 +136,12 @@ class Cursor(BaseCursor[Row]):
                     if not (stream.finished or connection.closed or sys.is_finalizing()):
                         connection._run_locked(stream.stop())
                 return
-        yield from self
+            committed = connection._transport.committed
+        try:
+            yield from self
+        except e.Error as error:
+            error.outcome_unknown = committed
+            raise
 
     @without_locals
     def copy(self, statement: Query, params: Params | None = None, *, writer: Writer | None = None) -> Copy:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from . import errors as e
 from .abc import Params, Query
 from .base_cursor import END, BaseCursor
 from .rows import BaseRowFactory, Row
@@ -94,8 +95,13 @@ class AsyncCursor(BaseCursor[Row]):
                     if not stream.finished and not connection.closed:
                         await connection._run_locked(stream.stop())
                 return
-        async for row in self:
-            yield row
+            committed = connection._transport.committed
+        try:
+            async for row in self:
+                yield row
+        except e.Error as error:
+            error.outcome_unknown = committed
+            raise
 
     @without_locals
     def copy(self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None) -> AsyncCopy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -256,17 +257,30 @@ def test_an_error_in_a_pipeline(
 
 
 @on_sessions
-def test_a_pooler_that_loses_the_server_in_a_pipeline(numbers: Numbers, auto: Connection) -> None:
-    """What it answers is the commit itself, which may have got through."""
+@pytest.mark.parametrize(
+    ("begin", "statements"),
+    [
+        ("begin", ["commit"]),
+        ("select", ["select 1", "call fill_and_fail(1, 0)", f"select '{'x' * 1_000_000}'"]),  # before its Sync
+    ],
+)
+def test_a_pooler_that_loses_the_server_in_a_pipeline(
+    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], begin: str, statements: list[str]
+) -> None:
+    """What it answers comes first, and yet the server may have got to what is behind that, and committed it."""
+    admin.execute(PROCEDURE)
     fields = b"SFATAL\0VFATAL\0C08006\0Mserver conn crashed?\0\0"
+    auto.execute(begin)
+    machine = auto._transport.session("a test").machine
 
     def end() -> None:
         with auto.pipeline():
-            auto.execute("commit")
-            auto._transport.session("a test").machine.receive(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
+            for statement in statements:
+                auto.execute(statement)
+                if statement == statements[0]:
+                    machine.receive(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
 
-    auto.execute("begin")
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether the transaction") as caught:
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
         end()
     assert caught.value.outcome_unknown
 
@@ -301,12 +315,31 @@ def test_a_stream_without_rows(numbers: Numbers, auto: Connection, transport: st
     assert caught.value.outcome_unknown
 
 
-@on_sessions
-def test_a_stream_of_rows_that_cannot_be_loaded(numbers: Numbers, auto: Connection) -> None:
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+def test_a_stream_of_rows_that_cannot_be_loaded(numbers: Numbers, auto: Connection, transport: str) -> None:
     with pytest.raises(neonps.DataError) as caught:
         list(auto.cursor().stream(f"{INSERT} returning 'infinity'::date"))
     assert numbers() == [1]
     assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+def test_the_same_with_asyncio(numbers: Numbers, url: str, transport: str) -> None:
+    async def use() -> None:
+        async with await neonps.AsyncConnection.connect(url, transport=transport, autocommit=True) as conn:
+            with pytest.raises(neonps.DataError) as caught:
+                [row async for row in conn.cursor().stream(f"{INSERT} returning 'infinity'::date")]
+            assert caught.value.outcome_unknown
+
+    asyncio.run(use())
+    assert numbers() == [1]
+
+
+@over_http
+def test_a_stream_of_a_transaction_that_only_reads(connect: Connect) -> None:
+    with pytest.raises(neonps.DataError) as caught:
+        list(connect().cursor().stream("select 'infinity'::date"))
+    assert not caught.value.outcome_unknown
 
 
 def test_a_call_whose_rows_cannot_be_loaded(numbers: Numbers, url: str) -> None:
@@ -401,6 +434,9 @@ def test_a_statement_behind_the_end_of_a_transaction(
         ("insert into t values ('commit')", False),
         ("insert into t values (1); insert into t values ('; commit;')", False),
         ("rollback", False),
+        (r"select '\''; commit; select '\''", True),  # with standard_conforming_strings off
+        (r"select '\''; select '\''", False),
+        (r"select 'commit\n'", False),
     ],
 )
 def test_what_can_commit(statement: str, can: bool) -> None:
@@ -435,6 +471,17 @@ def test_a_statement_that_cannot_be_cancelled(numbers: Numbers, auto: Connection
         auto.execute(f"do $$ begin {nap}; {INSERT}; end $$")
     assert caught.value.outcome_unknown is not in_block
     assert numbers() == ([] if in_block else [1])
+
+
+@over_http
+def test_a_transaction_that_turns_out_to_write(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose) -> None:
+    conn = relayed(autocommit=True)
+    conn.read_only = True
+    with pytest.raises(neonps.errors.ReadOnlySqlTransaction) as caught:
+        conn.batch([INSERT])
+    assert not caught.value.outcome_unknown
+    relay.mute()
+    lose(lambda: conn.batch(["set transaction read write", INSERT]), lambda: numbers() == [1])
 
 
 @over_http

@@ -61,6 +61,8 @@ class TLSPostgres:
                 self._tls.wrap_socket(client, server_side=True) as secure,
                 socket.create_connection((self._postgres.host, self._postgres.port)) as server,
             ):
+                for sock in (secure, server):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.alpn.append(secure.selected_alpn_protocol())
                 self._lead(secure, server)
 

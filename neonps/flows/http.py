@@ -95,7 +95,6 @@ class HttpTransport(Transport):
         self._has_read = False  # a statement has read since the last commit or rollback
         self._sent = False  # a request is under way
         self._harmless = True  # and it cannot change anything
-        self._committed = False  # the call has made one that could, and it has succeeded
         self.requests = 0
 
     @property
@@ -112,7 +111,7 @@ class HttpTransport(Transport):
             flow.close()
             raise self.refusal()
         yield Deadline(timeout)
-        self._sent = self._committed = False
+        self._sent = self.committed = False
         try:
             return (yield from flow)
         except DeadlinePassed:
@@ -123,7 +122,7 @@ class HttpTransport(Transport):
         except GeneratorExit:
             raise
         except BaseException as error:
-            if self._committed and isinstance(error, e.Error):  # by something behind it, such as the loading of rows
+            if self.committed and isinstance(error, e.Error):  # by something behind it, such as the loading of rows
                 error.outcome_unknown = True
             if self._sent:
                 yield from self._hang_up()  # the service cancels what nobody waits for
@@ -151,7 +150,7 @@ class HttpTransport(Transport):
         token = checked_token(settings.auth_token()) if callable(settings.auth_token) else settings.auth_token
         headers = request_headers(settings.http_connection_string(), token, characteristics)
         body = request_body(statements)
-        self._harmless = characteristics is not None and characteristics.read_only is True
+        self._harmless = characteristics is not None and characteristics.read_only is True and not _sets(statements)
         retries = Retries(settings)
         yield from retries.start()
         while True:
@@ -176,7 +175,7 @@ class HttpTransport(Transport):
             results = parse_answer(response, None if isinstance(statements, Statement) else len(statements))
         except e.OperationalError as error:
             raise self._explained(error, token) from None
-        self._committed = self._committed or not self._harmless
+        self.committed = self.committed or not self._harmless
         return results
 
     def _answer(self, headers: dict[str, str], body: bytes, retries: Retries) -> Flow[Response]:
@@ -519,6 +518,12 @@ class HttpTransport(Transport):
         yield from self.rollback()
         yield from self._hang_up()
         self.log(DEBUG, "closed")
+
+
+def _sets(statements: Statement | Sequence[Statement]) -> bool:
+    """Whether a parameter is set, which can be that the transaction is not read-only."""
+    every = [statements] if isinstance(statements, Statement) else statements
+    return any(first_words(statement.query, 1) == ["SET"] for statement in every)
 
 
 def _reads(statement: Statement) -> bool:

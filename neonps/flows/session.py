@@ -71,7 +71,6 @@ class Session(Transport):
         self._closing_told = 0  # how many of them are in what was encoded last
         self.stake = Stake.NOTHING
         self.at_stake: Sequence[bytes] = ()  # the statements that the call has sent
-        self.committed = False  # of what the call has sent something was made to last
         self._done = False  # since the last ReadyForQuery a statement has ended, well and not with a ROLLBACK
 
     # What the server has told
@@ -269,7 +268,7 @@ class Session(Transport):
         """What the loss of the connection means now."""
         if self.stake.unknown:
             return self.stake
-        if self.committed:
+        if self.may_have_committed:
             return Stake.EFFECT
         if self.stake is Stake.TRANSACTION and self._any_at_stake(may_commit):
             return Stake.COMMIT
@@ -278,7 +277,11 @@ class Session(Transport):
     @property
     def may_have_committed(self) -> bool:
         """Whether what the call has sent may have made something last although it has failed."""
-        return self.committed or (self.stake is Stake.EFFECT and self._any_at_stake(commits_midway))
+        if self.stake is Stake.TRANSACTION:  # also of a pipeline that only its Sync will commit
+            alone = self.pipeline is not None and not self.pipeline.in_transaction
+        else:
+            alone = self.stake is Stake.EFFECT
+        return self.committed or (alone and self._any_at_stake(commits_midway))
 
     def _any_at_stake(self, can: Callable[[str], bool]) -> bool:
         unanswered = [] if self.pipeline is None else self.pipeline.unanswered

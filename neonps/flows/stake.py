@@ -14,6 +14,9 @@ _ENDS_TRANSACTION = ("COMMIT", "END", "PREPARE")
 #: What comes in the same text behind one of these is no part of the transaction any more, and can be one of its own.
 _LEAVES_TRANSACTION = (*_ENDS_TRANSACTION, "ROLLBACK", "ABORT")
 
+#: Any of them, wherever it is.
+_leaves_transaction = pattern(rf"\b(?:{'|'.join(_LEAVES_TRANSACTION)})\b", re.IGNORECASE)
+
 #: These can commit what they have done so far, unless a transaction is open, and fail later.
 _COMMITS_MIDWAY = frozenset({"CALL", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER"})
 
@@ -57,7 +60,11 @@ def may_commit(statement: str) -> bool:
     words = first_words(statement, 1)
     if words and words[0] in _ENDS_TRANSACTION:
         return True
-    return ";" in statement.rstrip("; \t\r\n") and any(has_word(statement, word) for word in _LEAVES_TRANSACTION)
+    if ";" not in statement.rstrip("; \t\r\n"):
+        return False
+    if "\\" in statement:  # where literals end depends on standard_conforming_strings
+        return _leaves_transaction.search(statement) is not None
+    return any(has_word(statement, word) for word in _LEAVES_TRANSACTION)
 
 
 def commits_midway(statement: str) -> bool:

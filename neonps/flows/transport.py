@@ -48,6 +48,7 @@ class Transport:
         inherited: it is closed because it belongs to the process that this one was forked from.
         prepared: the statements that are prepared.
         error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
+        committed: of what the last call has sent, something was made to last; over HTTP, or can have been.
         in_call: a call of the user is under way.
         request_id: what the service calls the last request over HTTP, or the one that has opened the WebSocket; None if
             it is not known.
@@ -71,6 +72,7 @@ class Transport:
         self.inherited = False
         self.prepared = PreparedStatements(settings)
         self.error_message = ""
+        self.committed = False
         self.in_call = False
         self.request_id: str | None = None
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None

@@ -28,8 +28,8 @@ from neonps.local import serve
 
 ALL = [*WAYS, *LAZY, *SECURE, *BEHIND]
 
-#: How often the line of a way is cut until another has its turn.
-_CUTS = 6
+#: One in so many of the offsets of a way is cut until another way has its turn: all are through at the same time.
+_SHARE = 1000
 
 #: In how many turns of a way it stalls once: a stall takes its time, however fast the machine is.
 _TURNS = 5
@@ -58,7 +58,7 @@ def main(seconds: float) -> dict[str, int]:
     Raises:
         AssertionError: something was lost, done twice or left behind, or the driver has told something wrong.
     """
-    processes = (os.cpu_count() or 1) + 1
+    processes = (os.cpu_count() or 1) + 2
     figures: Counter[str] = Counter()
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for counted in pool.map(_run, [(seconds, ALL[number::processes]) for number in range(processes)]):
@@ -94,7 +94,7 @@ def _break_lines(runs: FaultRuns, ways: list[Way], end: float) -> tuple[int, int
     turns = 0
     while time.monotonic() < end:
         for way in ways:
-            for _ in range(_CUTS):
+            for _ in range(cuts[way].total // _SHARE):
                 at = cuts[way].take()
                 kind = CUTS[(cuts[way].taken // cuts[way].total + at) % len(CUTS)]
                 runs.run(way, fault_at(kind, sizes[way], at))
