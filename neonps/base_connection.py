@@ -105,10 +105,12 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             return
         if self._process != os.getpid():  # a thread of the parent had it, and goes before anything else does
             self._leave_to_parent()
-        shown, was_closed, transport.closed = repr(self), transport.closed, True
+        shown = repr(self)
+        # A session is lost, or over HTTP statements that wait for commit; a pool may do that.
+        lost = transport.has_session or transport.transaction_status is TransactionStatus.INTRANS
+        was_closed, transport.closed = transport.closed, True
         self._runner.close()  # which another thread or task may have left to whoever was in a call
-        # A session was left to the garbage collector, with its transaction; a pool may do that.
-        if not was_closed and transport.name != "http" and not hasattr(self, "_pool"):
+        if not was_closed and lost and not hasattr(self, "_pool"):
             transport.log(WARNING, "left open")
             warnings.warn(
                 f"{shown} was deleted while still open; use it as a context manager or call close()",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from gateway_client import wait_for
 from tls_postgres import TLSPostgres
 from transports import through_gateway
 
@@ -62,17 +64,18 @@ def named(dsn: str, gateway: Gateway) -> str:
 
 
 @pytest.fixture
-def black_hole(gateway: Gateway) -> Iterator[str]:
-    """An address with the gateway's port from which nothing comes, not even that nobody listens."""
+def black_hole(gateway: Gateway, postgres: EmbeddedPostgres) -> Iterator[str]:
+    """An address with the ports of both from which nothing comes, not even that nobody listens."""
     with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.2", gateway.port))
-        listener.listen(0)
-        # What a full backlog has no room for is dropped.
-        for _ in range(3):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(("127.0.0.2", gateway.port))
+        for port in (gateway.port, postgres.port):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.2", port))
+            listener.listen(0)
+            # What a full backlog has no room for is dropped.
+            for _ in range(3):
+                client = stack.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.2", port))
         yield "127.0.0.2"
 
 
@@ -125,12 +128,39 @@ def test_a_silent_address_before_one_that_refuses(named: str, addresses: list[st
 
 
 @needs_other_loopback
+@pytest.mark.parametrize("hosts", ["{name}:{port}", "{name}:{port},127.0.0.1:{port}"])
 def test_over_tcp_each_address_has_the_whole_timeout(
-    postgres: EmbeddedPostgres, gateway: Gateway, addresses: list[str], black_hole: str
+    postgres: EmbeddedPostgres, addresses: list[str], black_hole: str, hosts: str
 ) -> None:
-    url = postgres.url.replace(f"127.0.0.1:{postgres.port}", f"{NAME}:{gateway.port},127.0.0.1:{postgres.port}")
-    addresses += [black_hole]
+    addresses += [black_hole] if "," in hosts else [black_hole, "127.0.0.1"]
+    url = postgres.url.replace(f"127.0.0.1:{postgres.port}", hosts.format(name=NAME, port=postgres.port))
     assert ask(url, transport="tcp", connect_timeout=2, sslmode="disable") == (1,)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+def test_a_resolver_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, url: str, transport: str, gateway: Gateway
+) -> None:
+    """It is left to itself, and neither the call nor the end of an event loop waits for it."""
+    real, answers, released = socket.getaddrinfo, [], threading.Event()
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == NAME and not kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
+            released.wait(20)
+            answers.append(host)
+            host = "127.0.0.1"
+        return real(host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    there = {"host": NAME} if transport == "tcp" else {"gateway": f"http://{NAME}:{gateway.port}"}
+    keywords = {**there, "transport": transport, "connect_timeout": 2, "sslmode": "disable"}
+    with pytest.raises(neonps.errors.ConnectionTimeout):
+        ask(url, **keywords)
+    with pytest.raises(neonps.errors.ConnectionTimeout):
+        asyncio.run(ask_async(url, **keywords))
+    assert not answers
+    released.set()
+    wait_for(lambda: len(answers) == 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -298,9 +299,17 @@ def test_connections_that_nobody_closes_warn(connect: Connect, url: str, transpo
     conn.execute("select 1")
     if transport == "http":
         del conn  # there is nothing open that would matter
-        return
+        conn = neonps.connect(url, transport=transport)
+        conn.execute("create temp table t (a int)")  # which waits for commit
+    held = [conn]
+    del conn
+
+    def drop() -> None:
+        held.clear()
+        gc.collect()  # what waits for commit holds a cursor, which holds the connection
+
     with pytest.warns(ResourceWarning, match="was deleted while still open"):
-        del conn
+        drop()
 
 
 # Errors of the server

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
-from ..flows.requests import KeepAlive
+from ..flows.requests import KeepAlive, NameNotResolved
 
 
 def unix_address(host: str, port: int) -> str | None:
@@ -24,6 +26,24 @@ def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     except (OSError, UnicodeError):
         return []
     return [(int(family), address) for family, _, _, _, address in found]
+
+
+def look_up(host: str, port: int, then: Callable[[list[tuple[int, Any]] | NameNotResolved], object]) -> Thread:
+    """Ask the system's resolver for the addresses of `host`. It knows no deadline, so it gets a thread that may be left
+    to itself, also when the program ends. There `then` is called with what has come of it.
+    """
+
+    def ask() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            then(NameNotResolved(f"failed to resolve host {host!r}: {error}"))
+        else:
+            then([(int(family), address) for family, _, _, _, address in infos])
+
+    thread = Thread(target=ask, name="neonps-resolver", daemon=True)
+    thread.start()
+    return thread
 
 
 def interleaved(addresses: list[tuple[int, Any]]) -> list[tuple[int, Any]]:

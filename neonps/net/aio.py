@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..flows.requests import (
@@ -31,6 +31,7 @@ from ..flows.requests import (
     StartTLS,
     Within,
 )
+from .addresses import look_up
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
@@ -69,15 +70,26 @@ class AsyncRunner(StreamSocket):
     # What is not done in steps
 
     async def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
-        """The addresses of `host`. What the system's resolver is still doing at the deadline is left to itself."""
-        lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        """The addresses of `host`. A thread of the loop's own executor would keep the loop from ending."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[list[tuple[int, Any]] | NameNotResolved] = loop.create_future()
+
+        def arrived(found: list[tuple[int, Any]] | NameNotResolved) -> None:
+            if not outcome.done():
+                outcome.set_result(found)
+
+        def tell(found: list[tuple[int, Any]] | NameNotResolved) -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(arrived, found)
+
+        look_up(host, port, tell)
         try:
-            infos = await asyncio.wait_for(lookup, self._remaining())
+            found = await asyncio.wait_for(outcome, self._remaining())
         except asyncio.TimeoutError:
             raise DeadlinePassed from None
-        except (OSError, UnicodeError) as error:
-            raise NameNotResolved(f"failed to resolve host {host!r}: {error}") from None
-        return [(int(family), address) for family, _, _, _, address in infos]
+        if isinstance(found, NameNotResolved):
+            raise found
+        return found
 
     async def _receive(self, request: Receive) -> bytes | None:
         if self._drained and not self._arrived:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import select
-import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,6 +24,7 @@ from ..flows.requests import (
     StartTLS,
     Within,
 )
+from .addresses import look_up
 from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
@@ -57,25 +56,14 @@ class BlockingRunner(StreamSocket):
     # What is not done in steps
 
     def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
-        """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread that may be left."""
-        outcome: list[Any] = []
-
-        def resolve() -> None:
-            try:
-                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-                outcome.append([(family, address) for family, _, _, _, address in found])
-            except (OSError, UnicodeError) as error:
-                outcome.append(NameNotResolved(f"failed to resolve host {host!r}: {error}"))
-
-        thread = threading.Thread(target=resolve, name="neonps-resolver", daemon=True)
-        thread.start()
-        thread.join(self._remaining())
-        if not outcome:
+        """The addresses of `host`."""
+        outcomes: list[list[tuple[int, Any]] | NameNotResolved] = []
+        look_up(host, port, outcomes.append).join(self._remaining())
+        if not outcomes:
             raise DeadlinePassed
-        if isinstance(outcome[0], NameNotResolved):
-            raise outcome[0]
-        addresses: list[tuple[int, Any]] = outcome[0]
-        return addresses
+        if isinstance(outcomes[0], NameNotResolved):
+            raise outcomes[0]
+        return outcomes[0]
 
     def _pause(self, request: Pause) -> None:
         seconds, whole = self._sleep_time(request.seconds)
