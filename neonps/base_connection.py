@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Union, cast
 from . import errors as e
 from .abc import AdaptContext, Params, Query
 from .adapters_map import AdaptersMap
-from .events import WARNING, logger
+from .events import WARNING, ignored
 from .flows.requests import Deadline, DeadlinePassed, Flow
 from .flows.transport import Transport
 from .inherited import InheritedLock, watch
@@ -347,7 +347,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         try:
             yield from self._rollback_flow()
         except e.Error as error:
-            logger().warning("error ignored in rollback on %s: %s", self, error)
+            ignored(f"in rollback on {self}", error)
 
     # Batches
 
@@ -357,7 +357,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         isolation_level: IsolationLevel | int | None,
         read_only: bool | None,
         deferrable: bool | None,
-    ) -> Flow[list[Result]]:
+    ) -> Flow[list[Any]]:
         transport = self._transport
         given = TransactionCharacteristics.of(isolation_level, read_only, deferrable)
         queries = []
@@ -368,7 +368,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             queries.append(query)
         if not self._in_transaction():
             given = given.over(transport.characteristics)
-        return (yield from transport.batch(queries, given))
+        return [self._cursor_with(result) for result in (yield from transport.batch(queries, given))]
 
     def _transformer(self) -> Any:
         from .transformer import Transformer

@@ -317,8 +317,7 @@ class Connection(BaseConnection[Row]):
         """
         flow = self._batch_flow(statements, isolation_level, read_only, deferrable)
         del statements
-        results = self._run(flow)
-        return [self._cursor_with(result) for result in results]
+        return self._run(flow)
 
     # Transactions
 

@@ -250,8 +250,7 @@ class AsyncConnection(BaseConnection[Row]):
         """As `Connection.batch()`."""
         flow = self._batch_flow(statements, isolation_level, read_only, deferrable)
         del statements
-        results = await self._run(flow)
-        return [self._cursor_with(result) for result in results]
+        return await self._run(flow)
 
     # Transactions
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import Logger
 
+    from .errors import Error
     from .settings import Settings
 
 #: The levels of `logging`. It takes long to import, and is left to programs that configure it.
@@ -25,6 +26,12 @@ def logger() -> Logger:
     from logging import getLogger
 
     return getLogger("neonps")
+
+
+def ignored(where: str, error: Error) -> None:
+    """Tell of an error that goes no further: which it is, and not what it says."""
+    code = f", SQLSTATE {error.sqlstate}" if error.sqlstate else ""
+    logger().warning("error ignored %s: %s%s", where, type(error).__name__, code)
 
 
 def _connection_logger() -> Logger | None:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
-from .events import logger
+from .events import ignored
 from .flows.requests import Flow
 from .pq import PipelineStatus
 
@@ -53,7 +53,7 @@ class BasePipeline:
         except e.Error as error:
             if exc is None:
                 raise
-            logger().warning("error ignored terminating %r: %s", self, error)
+            ignored(f"terminating {self!r}", error)
         finally:
             if transport.pipeline_status is PipelineStatus.OFF:
                 self._connection._pipeline = None

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import errors as e
-from .events import logger
+from .events import ignored
 from .flows.requests import Flow
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class BaseTransaction:
         self._leave_order("rollback" if exc is not None else "commit")
         if exc is None and not self.force_rollback:
             try:
-                yield from self._leave(rollback=False)
+                committed = yield from self._leave(rollback=False)
             except e.Error as error:
                 unknown = self._connection.closed or error.outcome_unknown
                 self.status = self.Status.FAILED if unknown else self.Status.ROLLED_BACK_WITH_ERROR
@@ -97,14 +97,14 @@ class BaseTransaction:
             except BaseException:  # timed out, cancelled or interrupted: by then it may have been committed
                 self.status = self.Status.FAILED
                 raise
-            self.status = self.Status.COMMITTED
+            self.status = self.Status.COMMITTED if committed else self.Status.ROLLED_BACK_WITH_ERROR
             return False
         explicit = self.force_rollback or isinstance(exc, Rollback)
         self.status = self.Status.ROLLED_BACK_EXPLICITLY if explicit else self.Status.ROLLED_BACK_WITH_ERROR
         try:
             yield from self._leave(rollback=True)
         except e.Error as error:
-            logger().warning("error ignored in rollback of %s: %s", self, error)
+            ignored(f"in rollback of {self}", error)
         return isinstance(exc, Rollback) and exc.transaction in (self, None)
 
     def _fail(self) -> None:
@@ -120,8 +120,9 @@ class BaseTransaction:
             raise OutOfOrderTransactionNesting(f"transaction {action} at the wrong nesting level: {self}")
         blocks.pop()
 
-    def _leave(self, *, rollback: bool) -> Flow[None]:
-        yield from self._connection._transport.leave_block(self._savepoint_name, outer=self._outer, rollback=rollback)
+    def _leave(self, *, rollback: bool) -> Flow[bool]:
+        transport = self._connection._transport
+        return (yield from transport.leave_block(self._savepoint_name, outer=self._outer, rollback=rollback))
 
 
 class Transaction(BaseTransaction):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import product
 from typing import Any
 
@@ -19,7 +19,7 @@ from transports import Connect, Connection, Numbers, on_sessions, over_http
 import neonps
 from neonps.conninfo import make_conninfo
 from neonps.embedded import EmbeddedPostgres
-from neonps.flows.stake import commits_midway, may_commit
+from neonps.flows.stake import commits_at_once, commits_midway, leaves_transaction, may_commit
 from neonps.gateway import Gateway, Upstream
 
 INSERT = "insert into numbers values (1)"
@@ -525,3 +525,276 @@ def test_a_gateway_that_loses_postgres(postgres: EmbeddedPostgres, numbers: Numb
         done = numbers()
         assert not [offset for offset, unknown in told if offset in done and not unknown]
         assert told
+
+
+@on_sessions
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_block_that_a_stream_is_left_open_in(numbers: Numbers, auto: Connection, nested: bool, fails: bool) -> None:
+    """Its end is the end of the stream too: nothing of it is kept, and nothing of it stays open."""
+    block = None
+    rows = None
+
+    def use() -> None:
+        nonlocal block, rows
+        with auto.transaction() as block:
+            auto.execute("insert into numbers values (2)")
+            rows = auto.cursor().stream("select generate_series(1, 100000)")
+            next(rows)
+            if fails:
+                raise ZeroDivisionError
+
+    def use_nested() -> None:
+        with auto.transaction():
+            auto.execute(INSERT)
+            with pytest.raises((ZeroDivisionError, neonps.OperationalError)):
+                use()
+
+    if nested:
+        use_nested()
+    else:
+        with pytest.raises(ZeroDivisionError if fails else neonps.OperationalError) as caught:
+            use()
+        assert not getattr(caught.value, "outcome_unknown", False)
+    assert block is not None
+    assert rows is not None
+    assert block.status is neonps.Transaction.Status.ROLLED_BACK_WITH_ERROR
+    assert auto.info.transaction_status.name == "IDLE"
+    assert numbers() == [1] * nested
+    with pytest.raises(neonps.OperationalError, match="was interrupted"):
+        list(rows)
+    assert auto.execute("select 7").fetchone() == (7,)
+
+
+@on_sessions
+@pytest.mark.parametrize("how", ["stream", "copy"])
+def test_a_transaction_that_fails_as_something_in_it_is_left_early(
+    numbers: Numbers, auto: Connection, how: str
+) -> None:
+    """Nobody was told of an error, so that the end of the block has to."""
+
+    def use() -> None:
+        with auto.transaction():
+            auto.execute(INSERT)
+            if how == "stream":
+                for _ in auto.cursor().stream("select generate_series(1, 1000000)"):
+                    break
+            else:
+                with auto.cursor().copy("copy (select generate_series(1, 1000000)) to stdout") as copy:
+                    copy.read()
+
+    with pytest.raises(neonps.errors.InFailedSqlTransaction, match="was rolled back") as caught:
+        use()
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
+    assert auto.execute("select 7").fetchone() == (7,)
+
+
+@on_sessions
+def test_a_block_that_commits_what_has_failed(
+    numbers: Numbers, auto: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with psycopg this is no error; but it is not called committed."""
+    with auto.transaction() as block, suppress(neonps.errors.DivisionByZero):
+        auto.execute(INSERT)
+        auto.execute("select 1 / 0")
+    assert block.status is neonps.Transaction.Status.ROLLED_BACK_WITH_ERROR
+    assert any(message.startswith("commit refused") for message in caplog.messages)
+    assert numbers() == []
+
+
+@on_sessions
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_row_factory_that_fails_in_a_pipeline(numbers: Numbers, connect: Connect, autocommit: bool) -> None:
+    """The other statements have taken effect, the connection goes on, and what comes later can be undone."""
+    conn = connect(autocommit=autocommit)
+    wrong, right = conn.cursor(row_factory=neonps.rows.scalar_row), conn.cursor()
+
+    def use() -> None:
+        with conn.pipeline():
+            wrong.execute("select from pg_class")
+            right.execute(f"{INSERT} returning a")
+            conn.commit()
+
+    with pytest.raises(neonps.ProgrammingError) as caught:
+        use()
+    assert caught.value.outcome_unknown
+    assert numbers() == [1]
+    assert right.fetchall() == [(1,)]
+    conn.autocommit = False
+    conn.execute("insert into numbers values (2)")
+    conn.rollback()
+    assert numbers() == [1]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
+def test_a_row_factory_that_fails_in_a_batch(numbers: Numbers, auto: Connection, transport: str) -> None:
+    auto.row_factory = neonps.rows.scalar_row
+    with pytest.raises(neonps.ProgrammingError) as caught:
+        auto.batch([INSERT, "select from numbers"])
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+@pytest.mark.parametrize("how", ["stream", "copy"])
+def test_what_cannot_be_stopped(numbers: Numbers, auto: Connection, how: str) -> None:
+    """The server cannot be asked, and may have done all of it, so that the connection is given up."""
+
+    def canceller(pid: int, key: bytes) -> Any:
+        raise neonps.OperationalError("no way to the server")
+        yield
+
+    auto._transport.session("a test").canceller = canceller
+    many = "insert into numbers select generate_series(1, 50000) returning a"
+
+    def use() -> None:
+        if how == "stream":
+            rows = auto.cursor().stream(many)
+            next(rows)
+            rows.close()
+        else:
+            with auto.cursor().copy(f"copy ({many}) to stdout") as copy:
+                copy.read()
+
+    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+        use()
+    assert caught.value.outcome_unknown
+    assert auto.broken
+
+
+@on_sessions
+@pytest.mark.parametrize("how", ["stream", "copy"])
+def test_a_connection_that_is_closed_in_the_middle(numbers: Numbers, auto: Connection, how: str) -> None:
+    many = "insert into numbers select generate_series(1, 50000) returning a"
+
+    def use() -> None:
+        if how == "stream":
+            rows = auto.cursor().stream(many)
+            next(rows)
+            auto.close()
+            list(rows)
+        else:
+            with auto.cursor().copy(f"copy ({many}) to stdout") as copy:
+                copy.read()
+                auto.close()
+                copy.read()
+
+    with pytest.raises(neonps.OperationalError, match="the connection is closed") as caught:
+        use()
+    assert caught.value.outcome_unknown
+    with pytest.raises(neonps.OperationalError) as caught:
+        auto.execute("select 1")
+    assert not caught.value.outcome_unknown
+
+
+@on_sessions
+def test_what_does_not_wait_for_the_sync_of_a_pipeline(auto: Connection, admin: psycopg.Connection[Any]) -> None:
+    def use() -> None:
+        with auto.pipeline():
+            auto.execute("create database made_in_a_pipeline")
+            auto.execute("select 1 / 0")
+
+    try:
+        with pytest.raises(neonps.errors.DivisionByZero) as caught:
+            use()
+        assert admin.execute("select 1 from pg_database where datname = 'made_in_a_pipeline'").fetchone() == (1,)
+        assert caught.value.outcome_unknown
+    finally:
+        admin.execute("drop database if exists made_in_a_pipeline")
+
+
+@on_sessions
+@pytest.mark.parametrize("how", ["pipeline", "batch"])
+def test_what_comes_behind_a_rollback(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose, how: str) -> None:
+    """It is no part of the transaction that was open."""
+    conn = relayed()
+    conn.execute(INSERT)
+    relay.mute()
+
+    def use() -> None:
+        if how == "batch":
+            conn.batch(["rollback", "insert into numbers values (2)"])
+            return
+        with conn.pipeline():
+            conn.execute("rollback")
+            conn.execute("insert into numbers values (2)")
+
+    lose(use, lambda: numbers() == [2])
+
+
+@on_sessions
+@pytest.mark.parametrize("how", ["pipeline", "batch"])
+def test_a_procedure_behind_a_rollback(
+    numbers: Numbers, connect: Connect, admin: psycopg.Connection[Any], how: str
+) -> None:
+    admin.execute(PROCEDURE)
+    conn = connect()
+    conn.execute("insert into numbers values (2)")
+
+    def use() -> None:
+        if how == "batch":
+            conn.batch(["rollback", "call fill_and_fail(1, 0)"])
+            return
+        with conn.pipeline():
+            conn.execute("rollback")
+            conn.execute("call fill_and_fail(1, 0)")
+
+    with pytest.raises(neonps.errors.DivisionByZero) as caught:
+        use()
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
+
+
+@on_sessions
+def test_a_procedure_in_a_batch(numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any]) -> None:
+    """There it cannot commit."""
+    admin.execute(PROCEDURE)
+    with pytest.raises(neonps.DatabaseError) as caught:
+        auto.batch([INSERT, "call fill_and_fail(2, 0)"])
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
+
+
+@on_sessions
+def test_a_commit_that_is_refused(numbers: Numbers, relayed: Connect, relay: Relay) -> None:
+    """It has not ended anything, so that nothing is unknown when the line is lost."""
+    conn = relayed()
+    conn.execute("select 1")
+    rows = conn.cursor().stream("select generate_series(1, 1000000)")
+    next(rows)
+    with pytest.raises(neonps.OperationalError, match="already in progress"):
+        conn.commit()
+    relay.cut()
+    with pytest.raises(neonps.OperationalError) as caught:
+        list(rows)
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("statement", "does"),
+    [
+        ("rollback", True),
+        ("commit and chain", True),
+        ("rollback to savepoint x", False),
+        ("rollback work to x", False),
+        ("insert into t values (1)", False),
+        ("", False),
+    ],
+)
+def test_what_leaves_a_transaction(statement: str, does: bool) -> None:
+    assert leaves_transaction(statement) is does
+
+
+@pytest.mark.parametrize(
+    ("statement", "does"),
+    [
+        ("create database x", True),
+        ("alter system set work_mem = 1", True),
+        ("drop subscription s", True),
+        ("alter table t detach partition p concurrently", True),
+        ("create table t (database int)", False),
+    ],
+)
+def test_what_commits_at_once(statement: str, does: bool) -> None:
+    assert commits_at_once(statement) is does

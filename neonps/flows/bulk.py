@@ -92,7 +92,7 @@ def batch(
         messages += extended(query, TEXT)
     data = session.encode(*series(opening), *messages, *series(closing), f.Sync())
     session.prefix = []
-    session.stake, session.at_stake = Stake.of(own), [query.query for query in queries]
+    session.stake, session.at_stake = Stake.of(own), () if own else [query.query for query in queries]
     collector = Collector()
     yield from session.write(data)
     yield from session.drain(collector)

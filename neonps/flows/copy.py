@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from .. import errors as e
 from ..abc import Buffer
-from ..pq import ExecStatus
+from ..pq import ExecStatus, TransactionStatus
 from ..protocol import backend as b
 from ..protocol import frontend as f
 from ..protocol.collector import Collector
@@ -22,7 +21,6 @@ from .stake import Stake
 #: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
 _LONGEST_REASON = 2000
 
-_OCCUPIED = "a COPY"
 
 _NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
 
@@ -48,6 +46,9 @@ class CopyStream:
         self.finished = False
         self.ended = False
 
+    def __str__(self) -> str:
+        return "a COPY"
+
     def start(self) -> Flow[None]:
         """Send the statement and wait until the data can flow.
 
@@ -64,7 +65,7 @@ class CopyStream:
             status = collector.results[-1].status.name if collector.results else ExecStatus.EMPTY_QUERY.name
             raise e.ProgrammingError(f"{_NOT_A_COPY}, got {status}")
         self._formats = response.column_formats
-        session.occupied = _OCCUPIED
+        session.occupied = self
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
         if not self.reading:  # until it hears of the end the server has done nothing
@@ -136,18 +137,20 @@ class CopyStream:
 
     def _stop_reading(self) -> Flow[None]:
         """Have the server stop to send what nobody wants."""
-        self._session.occupied = ""  # if that fails, the connection is of no use
-        with suppress(e.QueryCanceled):
+        self._session.occupied = None  # if that fails, the connection is of no use
+        try:
             yield from cancel_and_skip(self._session, self._end)
+        except e.QueryCanceled:
+            self._session.cut_short = self._session.transaction_status is TransactionStatus.INERROR
 
     def _end(self) -> Flow[None]:
         self.finished = True
-        self._session.occupied = ""
+        self._session.occupied = None
         yield from self._session.finish(self._collector)
 
     def _check_going_on(self) -> None:
         """Raise if the COPY was interrupted, which has ended it."""
-        if self._session.occupied != _OCCUPIED:
+        if self._session.occupied is not self:
             raise e.OperationalError("the COPY was interrupted")
 
 

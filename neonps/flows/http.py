@@ -502,9 +502,10 @@ class HttpTransport(Transport):
         self._in_block = True
         return True
 
-    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
+    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[bool]:
         self._in_block = False
         yield from self.rollback() if rollback else self.commit()
+        return not rollback
 
     def cancel(self, timeout: float) -> Flow[None]:
         raise e.NotSupportedError(

@@ -40,7 +40,11 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
     if session.closed:
         flow.close()
         yield Close()  # another thread or task may have hung up only
-        raise session.refusal()
+        refusal = session.refusal()
+        if session.occupied is not None:  # by what will never be told of its end
+            session.occupied = None
+            session.loss.tell(refusal)
+        raise refusal
     if session.in_call:  # called by a handler, a dumper, or a generator of parameters
         flow.close()
         raise e.ProgrammingError("the connection cannot be used in the middle of another call")
@@ -49,7 +53,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
     try:
         session.in_call = session.waiting = True
         session.own = session.undo = False
-        if not session.occupied:  # what lasts over several calls is at stake in all of them
+        if session.occupied is None:  # what lasts over several calls is at stake in all of them
             session.stake, session.at_stake = Stake.NOTHING, ()
             session.committed = session.committed and session.machine.needs_sync  # in the midst of a pipeline
         session.limit = timeout
@@ -58,7 +62,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         return result
     except DeadlinePassed:
         loss, committed = session.loss, session.may_have_committed
-        ended = yield from _interrupt(session)
+        ended = yield from interrupt(session)
         session.log(WARNING, "timeout", timeout=timeout, outcome=ended)
         failure = e.OperationalError(f"timeout: the server has not answered within {timeout:g} seconds; {ended}")
         if session.closed:
@@ -70,6 +74,8 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         yield from session.abandon(str(error))
         raise session.lost(f"the connection was closed because {error}") from None
     except e.Error as error:
+        if _left_half_done(session) and not error.outcome_unknown:
+            session.loss.tell(error)
         error.outcome_unknown = error.outcome_unknown or session.may_have_committed
         raise
     except Exception:
@@ -78,18 +84,22 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         session.give_up("a call was dropped")  # nobody carries the flow on, so it cannot even close
         raise
     except BaseException:  # Ctrl-C, or the cancellation of a task
-        yield from _interrupt(session)
+        yield from interrupt(session)
         raise
     finally:
         session.in_call = False
-        if session.busy and not session.occupied and session.pipeline is None and not session.closed:
-            # Something unforeseen has left an exchange half done.
+        if _left_half_done(session):
             yield from session.abandon("a call has failed before the server had answered all")
         if failed:
             session.block_failed = session.in_block and session.transaction_status is TransactionStatus.IDLE
 
 
-def _interrupt(session: Session) -> Flow[str]:
+def _left_half_done(session: Session) -> bool:
+    """Whether something unforeseen has left an exchange half done, so that the connection is of no use."""
+    return session.busy and session.occupied is None and session.pipeline is None and not session.closed
+
+
+def interrupt(session: Session) -> Flow[str]:
     """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
     # In a process that was forked in the middle of a call, what runs is the parent's.
     can_cancel = session.on_login is None and session.canceller is not None and not session.inherited
@@ -129,7 +139,7 @@ def _interrupt(session: Session) -> Flow[str]:
 
 def _stop(session: Session) -> Flow[str]:
     """Cancel what the server is doing, get all answers out of the way, and say how it has ended."""
-    session.occupied = ""
+    session.occupied = None
     collector = Collector(keep=False)
     told = False  # the server was told that no more data come for the COPY that it is in
 
@@ -163,7 +173,7 @@ def cancel_and_skip(session: Session, rest: Callable[[], Flow[None]]) -> Flow[No
         if not session.waiting or session.channel.torn:
             # Not as it is: this was not the time that the call has.
             yield from session.abandon(_INTERRUPTED)
-            raise e.OperationalError("the connection was closed, since a statement could not be cancelled") from None
+            raise session.lost("the connection was closed, since a statement could not be cancelled") from None
         yield Deadline(session.limit)
         yield from rest()
     yield Deadline(session.limit)

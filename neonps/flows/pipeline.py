@@ -22,7 +22,7 @@ from ..protocol.result import Result
 from ..query import PostgresQuery
 from .requests import Flow
 from .series import extended, refuse_copy, series
-from .stake import MIDWAY_TAGS, Stake, commits_midway
+from .stake import AT_ONCE_TAGS, Stake, commits_at_once, leaves_transaction
 from .transport import Deliver
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Pipeline:
         self._session = session
         self._queue: deque[_Entry | None] = deque()  # None is a Sync
         self._begun = False  # a BEGIN was sent since the last Sync
-        self._error: e.Error | None = None  # the first of the statements that were answered
+        self._left = False  # a statement has ended the transaction since, and what came behind it is another one
+        self._error: Exception | None = None  # the first of the statements that were answered
         self.depth = 0
         self.aborted = False
 
@@ -168,7 +169,7 @@ class Pipeline:
             if entry is not None:
                 entry.deliver([])
         self._error = None
-        self.aborted = self._begun = False
+        self.aborted = self._begun = self._left = False
 
     def _raise_error(self) -> Flow[None]:
         error, self._error = self._error, None
@@ -201,7 +202,7 @@ class Pipeline:
         entry = self._queue[0] if self._queue else None
         if isinstance(event, b.ReadyForQuery):
             self._queue.popleft()
-            self.aborted = self._begun = False
+            self.aborted = self._begun = self._left = False
             return None
         if entry is None:  # an error at the end of the transaction (a deferred constraint), or of the session
             entry = _own_entry(b"")
@@ -217,9 +218,15 @@ class Pipeline:
             self._fail(entry, entry.collector.error)
         elif entry.collector.results:
             self._queue.popleft()
-            if entry.collector.results[-1].command_tag in MIDWAY_TAGS:
+            tag = entry.collector.results[-1].command_tag
+            if tag in AT_ONCE_TAGS:
                 self._heed(entry)
-            entry.deliver(entry.collector.results)
+            elif tag == "ROLLBACK":
+                self._left = self._left or leaves_transaction(self._text(entry))
+            try:
+                entry.deliver(entry.collector.results)
+            except Exception as error:  # such as of a row factory, which is no reason not to read on
+                self._error = self._error or error
         return entry.collector
 
     def _fail(self, entry: _Entry | None, error: e.Error | None) -> None:
@@ -229,9 +236,11 @@ class Pipeline:
 
     def _heed(self, entry: _Entry) -> None:
         """Take note of a statement that can have committed something before the Sync."""
-        session = self._session
-        if not self.in_transaction and commits_midway(entry.statement.decode(session.machine.codec, "replace")):
-            session.committed = True
+        if not self.in_transaction and commits_at_once(self._text(entry)):
+            self._session.committed = True
+
+    def _text(self, entry: _Entry) -> str:
+        return entry.statement.decode(self._session.machine.codec, "replace")
 
     @property
     def unanswered(self) -> list[bytes]:
@@ -244,7 +253,7 @@ class Pipeline:
         session = self._session
         # Before the login is complete the server has said nothing of a transaction, and there is none.
         open_before = session.on_login is None and session.machine.transaction_status is not TransactionStatus.IDLE
-        return self._begun or open_before
+        return not self._left and (self._begun or open_before)
 
 
 def _own_entry(statement: bytes) -> _Entry:

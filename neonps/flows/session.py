@@ -21,10 +21,10 @@ from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
-from .interruption import guarded
+from .interruption import guarded, interrupt
 from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
-from .stake import UNDONE, Stake, commits_midway, may_commit
+from .stake import UNDONE, Stake, commits_at_once, commits_midway, leaves_transaction, may_commit
 from .transport import Deliver, Query, Tally, Transport
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ class Session(Transport):
         self.prefix: list[bytes] = []
         self.waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self.busy = False  # something was sent and is not answered yet
-        self.occupied = ""  # by what, if something lasts over several calls of the user: a COPY, a stream of rows
+        self.occupied: object | None = None  # what lasts over several calls of the user: a COPY, a stream of rows
         self.in_block = False  # between `enter_block` and `leave_block` of a transaction
         self.block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it
         self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
+        self.cut_short = False  # the transaction has failed since a COPY or a stream in it was left early
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
@@ -261,6 +262,7 @@ class Session(Transport):
     def give_up(self, reason: str) -> None:
         if not self.closed:
             self.closed = self.broken = True
+            self.occupied = None
             self.log(WARNING, "connection lost", reason=reason)
 
     @property
@@ -268,7 +270,7 @@ class Session(Transport):
         """What the loss of the connection means now."""
         if self.stake.unknown:
             return self.stake
-        if self.may_have_committed:
+        if self.may_have_committed or self._leaves_transaction:
             return Stake.EFFECT
         if self.stake is Stake.TRANSACTION and self._any_at_stake(may_commit):
             return Stake.COMMIT
@@ -277,15 +279,29 @@ class Session(Transport):
     @property
     def may_have_committed(self) -> bool:
         """Whether what the call has sent may have made something last although it has failed."""
-        if self.stake is Stake.TRANSACTION:  # also of a pipeline that only its Sync will commit
-            alone = self.pipeline is not None and not self.pipeline.in_transaction
-        else:
-            alone = self.stake is Stake.EFFECT
-        return self.committed or (alone and self._any_at_stake(commits_midway))
+        if self.committed:
+            return True
+        if self.stake is Stake.EFFECT:
+            return self._any_at_stake(commits_midway)
+        if self.stake is not Stake.TRANSACTION:
+            return False
+        if self.pipeline is None:
+            return self._leaves_transaction and self._any_at_stake(commits_midway)
+        # Before its Sync only what does not wait for that.
+        return (self._leaves_transaction or not self.pipeline.in_transaction) and self._any_at_stake(commits_at_once)
+
+    @property
+    def _leaves_transaction(self) -> bool:
+        """Whether of the statements that were sent one ends the transaction, so that those behind it are another."""
+        return self.stake is Stake.TRANSACTION and any(map(leaves_transaction, self._texts_at_stake[:-1]))
 
     def _any_at_stake(self, can: Callable[[str], bool]) -> bool:
+        return any(map(can, self._texts_at_stake))
+
+    @property
+    def _texts_at_stake(self) -> list[str]:
         unanswered = [] if self.pipeline is None else self.pipeline.unanswered
-        return any(can(statement.decode(self.machine.codec, "replace")) for statement in (*self.at_stake, *unanswered))
+        return [statement.decode(self.machine.codec, "replace") for statement in (*self.at_stake, *unanswered)]
 
     def lost(self, message: str) -> e.OperationalError:
         """The error for a call in which the connection is lost."""
@@ -463,14 +479,17 @@ class Session(Transport):
 
     def _check_ready(self) -> None:
         """Raise if a statement would get into the way of a COPY, or run outside of the transaction that it is for."""
-        if self.occupied:
-            raise e.OperationalError(
-                f"another command is already in progress: {self.occupied} that has to be finished first"
-            )
+        if self.occupied is not None:
+            raise self._unfinished()
         if self.block_failed:
             raise e.InFailedSqlTransaction(
                 "the transaction of this block has ended with an error, commands ignored until the end of the block"
             )
+
+    def _unfinished(self) -> e.OperationalError:
+        return e.OperationalError(
+            f"another command is already in progress: {self.occupied} that has to be finished first"
+        )
 
     def executemany(
         self, query: Query, params: Iterable[Params], *, returning: bool, binary: bool, prepare: bool, deliver: Deliver
@@ -546,8 +565,16 @@ class Session(Transport):
         yield from self.command(self.characteristics.begin)
 
     def commit(self) -> Flow[None]:
+        self._check_ready()
         if self._drop_prefix() or self.transaction_status is TransactionStatus.IDLE:
             return
+        if self.transaction_status is TransactionStatus.INERROR:
+            if self.cut_short:
+                yield from self.rollback()
+                raise e.InFailedSqlTransaction(
+                    "the transaction was rolled back, since a stream of rows or a COPY in it was left before its end"
+                )
+            self.log(WARNING, "commit refused", outcome="rolled back")
         self.stake = Stake.COMMIT
         if self.pipeline is None:
             yield from self.command(COMMIT)
@@ -559,6 +586,7 @@ class Session(Transport):
     def rollback(self) -> Flow[None]:
         if self.closed:
             return
+        self.cut_short = False
         error = yield from self._end_pipeline()
         if not self._drop_prefix() and self.transaction_status is not TransactionStatus.IDLE:
             yield from self.command(_ROLLBACK)
@@ -592,20 +620,36 @@ class Session(Transport):
         self.in_block = self.in_block or outer
         return outer
 
-    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
+    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[bool]:
+        if self.occupied is None:
+            return (yield from self._leave_block(savepoint, outer=outer, rollback=rollback))
+        # A stream or a COPY must not keep the transaction of the block open.
+        unfinished = self._unfinished()
+        yield from interrupt(self)
+        yield Deadline(self.limit)
+        if self.closed:
+            raise self.lost("the connection was closed, since a statement could not be cancelled")
+        yield from self._leave_block(savepoint, outer=outer, rollback=True)
+        if not rollback:
+            raise unfinished
+        return False
+
+    def _leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[bool]:
         if outer:
             self.in_block = self.block_failed = False
             self.own = True
             if rollback:
                 yield from self.rollback()
-                return
+                return False
+            failed = self.transaction_status is TransactionStatus.INERROR
             try:
                 yield from self.commit()
             except e.Error:
                 if not self.closed:
                     yield from self.rollback()  # a pipeline has failed, so that there was no COMMIT
                 raise
-            return
+            return not failed
+        self.cut_short = self.cut_short and not rollback
         name = quote_identifier(savepoint.encode())
         error = None
         if rollback:
@@ -619,11 +663,12 @@ class Session(Transport):
                 raise
         if self.prefix:
             self.prefix.pop()  # nothing was sent since the savepoint was to be set
-            return
+            return not rollback
         undo = [b"ROLLBACK TO SAVEPOINT " + name] if rollback else []
         yield from self.command(*undo, b"RELEASE SAVEPOINT " + name)
         if error is not None:
             raise error
+        return not rollback
 
     def cancel(self, timeout: float) -> Flow[None]:
         assert self.canceller is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from itertools import product
 
 from ..errors import Error
 from ..pattern import pattern
@@ -20,8 +21,14 @@ _leaves_transaction = pattern(rf"\b(?:{'|'.join(_LEAVES_TRANSACTION)})\b", re.IG
 #: These can commit what they have done so far, unless a transaction is open, and fail later.
 _COMMITS_MIDWAY = frozenset({"CALL", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER"})
 
-#: The command tags of all statements of which `commits_midway()` can be true.
-MIDWAY_TAGS = _COMMITS_MIDWAY | {"DO", "CREATE INDEX", "DROP INDEX"}
+#: These cannot be in a transaction, and in a pipeline do not wait for its Sync.
+_COMMITS_AT_ONCE = {
+    *product(("CREATE", "ALTER", "DROP"), ("DATABASE", "TABLESPACE", "SUBSCRIPTION")),
+    ("ALTER", "SYSTEM"),
+}
+
+#: The command tags of all statements of which `commits_at_once()` can be true.
+AT_ONCE_TAGS = {*_COMMITS_MIDWAY, "DO", "CREATE INDEX", "DROP INDEX", "ALTER TABLE", *map(" ".join, _COMMITS_AT_ONCE)}
 
 #: What a DO has in it that commits, in whatever language, or calls a procedure that does.
 _commits_in_code = pattern("commit|call", re.IGNORECASE)
@@ -73,3 +80,14 @@ def commits_midway(statement: str) -> bool:
     if words == ["DO"]:
         return _commits_in_code.search(statement) is not None
     return not _COMMITS_MIDWAY.isdisjoint(words) or has_word(statement, "CONCURRENTLY")
+
+
+def commits_at_once(statement: str) -> bool:
+    """Whether a statement in a pipeline, outside of a transaction, can commit before the Sync."""
+    return commits_midway(statement) or tuple(first_words(statement, 2)) in _COMMITS_AT_ONCE
+
+
+def leaves_transaction(statement: str) -> bool:
+    """Whether a statement ends the transaction that it is run in, so that what comes next is another one."""
+    words = first_words(statement, 3)
+    return bool(words) and words[0] in _LEAVES_TRANSACTION and "TO" not in words  # ROLLBACK TO a savepoint does not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import errors as e
-from ..pq import ExecStatus
+from ..pq import ExecStatus, TransactionStatus
 from ..protocol import backend as b
 from ..protocol.collector import Collector
 from ..protocol.result import Result
@@ -12,8 +12,6 @@ from ..query import PostgresQuery
 from .interruption import cancel_and_skip
 from .requests import Flow
 from .session import Session
-
-_OCCUPIED = "a stream of rows"
 
 
 class RowStream:
@@ -32,6 +30,9 @@ class RowStream:
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
 
+    def __str__(self) -> str:
+        return "a stream of rows"
+
     @property
     def outcome_unknown(self) -> bool:
         """Whether the statement may take effect, should its rows be of no use."""
@@ -48,12 +49,12 @@ class RowStream:
         """
         session = self._session
         self._opening = yield from session.start_stream(self._query, self._binary)
-        session.occupied = _OCCUPIED
+        session.occupied = self
         try:
             while self._collector.fields is None and not self.finished:
                 yield from self._take((yield from session.next_event()))
         except Exception:
-            session.occupied = ""
+            session.occupied = None
             raise
         if self._collector.fields is None:
             return self._collector.results[-1]
@@ -63,8 +64,14 @@ class RowStream:
         """The rows that come next, as a result of their own; None after the last.
 
         Raises:
+            OperationalError: it was interrupted, which has ended it.
             Error: the server has ended the statement with an error.
         """
+        if not self.finished and self._session.occupied is not self:
+            raise e.OperationalError("the stream of rows was interrupted")
+        return (yield from self._next())
+
+    def _next(self) -> Flow[Result | None]:
         while not self.finished:
             event = yield from self._session.next_event()
             if isinstance(event, b.DataRows):
@@ -80,17 +87,18 @@ class RowStream:
 
     def stop(self) -> Flow[None]:
         """Have the server stop to send what nobody wants, unless it was interrupted and has stopped already."""
-        if self._session.occupied != _OCCUPIED:
+        if self._session.occupied is not self:
             return
-        self._session.occupied = ""  # if that fails, the connection is of no use
+        self._session.occupied = None  # if that fails, the connection is of no use
         try:
             yield from cancel_and_skip(self._session, self._skip)
         except e.Error as error:
             if error.sqlstate is None:  # not one of the statement, of which nobody wants to hear any more
                 raise
+            self._session.cut_short = self._session.transaction_status is TransactionStatus.INERROR
 
     def _skip(self) -> Flow[None]:
-        while (yield from self.next()) is not None:
+        while (yield from self._next()) is not None:
             pass
         if self._session.busy:  # it was interrupted behind the last row
             yield from self._session.finish(self._collector)
@@ -100,5 +108,5 @@ class RowStream:
         collector.handle(event)
         if len(collector.results) > self._opening or collector.error or collector.copy:
             self.finished = True
-            self._session.occupied = ""
+            self._session.occupied = None
             yield from self._session.finish(collector)

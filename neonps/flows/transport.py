@@ -198,8 +198,12 @@ class Transport:
         """Begin a transaction, or set a savepoint in the one that is open. True if it is a transaction."""
         raise NotImplementedError
 
-    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[None]:
-        """End what `enter_block` has begun; `outer` is what it has returned."""
+    def leave_block(self, savepoint: str, *, outer: bool, rollback: bool) -> Flow[bool]:
+        """End what `enter_block` has begun; `outer` is what it has returned.
+
+        Returns:
+            whether what was done in it is kept.
+        """
         raise NotImplementedError
 
     def cancel(self, timeout: float) -> Flow[None]:

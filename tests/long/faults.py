@@ -58,7 +58,7 @@ def main(seconds: float) -> dict[str, int]:
     Raises:
         AssertionError: something was lost, done twice or left behind, or the driver has told something wrong.
     """
-    processes = (os.cpu_count() or 1) + 2
+    processes = (os.cpu_count() or 1) + 1
     figures: Counter[str] = Counter()
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for counted in pool.map(_run, [(seconds, ALL[number::processes]) for number in range(processes)]):
