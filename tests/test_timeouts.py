@@ -54,7 +54,9 @@ def test_a_timeout_cancels_the_statement(connect: Connect, admin: Admin, mark: s
         wait_for(lambda: not active(admin, mark))
         assert not conn.closed
         assert status(conn) == "IDLE"
+        conn.timeout = 30
         assert conn.execute("select 1").fetchone() == (1,)
+        conn.timeout = 0.3
 
 
 @on_sessions
