@@ -23,7 +23,10 @@ _after_scheme = pattern(
     re.VERBOSE,
 )
 _ipv6 = pattern(r"(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
-_loopback = pattern(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE)
+#: What has four numbers of which one is too large, or begins with a 0, is looked up as a name, or is another address.
+_loopback = pattern(
+    r"localhost\.?|127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1|(?:0{1,4}:){7}0{0,3}1", re.IGNORECASE
+)
 
 
 class Endpoint(Record):
@@ -126,7 +129,7 @@ def check_host(host: str, keyword: str) -> str:
     labels = host.removesuffix(".").split(".")
     if (
         not all(labels)
-        or (":" in host and not _ipv6.fullmatch(host))
+        or ((":" in host or "%" in host) and not _ipv6.fullmatch(host))
         or any(character in _NOT_IN_HOST or not character.isprintable() for character in host)
         or (host.isascii() and max(map(len, labels)) > 63)
     ):

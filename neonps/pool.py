@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .as_psycopg import is_installed
 from .beside_psycopg import NeonpsLoader
 from .inherited import watch
+from .record import refuse_pickling
 
 if TYPE_CHECKING:
     from psycopg_pool import (
@@ -74,6 +75,15 @@ def _leave_to_parent(pools: Any) -> None:
     pools.__init__, pools._check_open_getconn, pools._leave_to_parent = watched, checked, leave
 
 
+def _keep_from_pickles(pools: Any) -> None:
+    """Have the pools of the copy refuse to be pickled: one that is not open yet would be, with its password."""
+
+    def refuse(self: Any, protocol: object) -> NoReturn:
+        refuse_pickling(self)
+
+    pools.__reduce_ex__ = refuse
+
+
 class _Finder:
     """Finds the copy and its modules where `psycopg_pool` is (an `importlib.abc.MetaPathFinder`)."""
 
@@ -114,4 +124,6 @@ if not TYPE_CHECKING:
     TooManyRequests = _package.TooManyRequests
 
 if not is_installed():
-    _leave_to_parent(import_module(f"{_COPY}.base").BasePool)
+    _pools = import_module(f"{_COPY}.base").BasePool
+    _leave_to_parent(_pools)
+    _keep_from_pickles(_pools)

@@ -8,8 +8,28 @@ from __future__ import annotations
 
 import struct
 
-from fuzz_http import FRAMES, HANDSHAKES, HTTP_ANSWERS, JSON_ANSWERS, run_frames, run_handshake, run_http, run_json
-from fuzz_messages import CHALLENGES, MESSAGES, SESSIONS, run_machine, run_parser, run_scram, run_session
+from fuzz_certificates import CERTIFICATES, run_certificate
+from fuzz_http import (
+    CONNECT_ANSWERS,
+    FRAMES,
+    HANDSHAKES,
+    HTTP_ANSWERS,
+    JSON_ANSWERS,
+    run_connect,
+    run_frames,
+    run_handshake,
+    run_http,
+    run_json,
+)
+from fuzz_messages import (
+    CHALLENGES,
+    MESSAGES,
+    SESSIONS,
+    run_machine,
+    run_parser,
+    run_scram,
+    run_session,
+)
 from fuzz_values import (
     PAIR,
     VALUES,
@@ -56,6 +76,8 @@ TARGETS: dict[str, Target] = {
     "handshakes": Target(
         prefixed(HANDSHAKES), run_handshake, (ProtocolError, UpgradeRefused, WebSocketClosed)
     ),
+    "CONNECT": Target(prefixed(CONNECT_ANSWERS), run_connect, ()),
+    "certificates": Target(CERTIFICATES, run_certificate, (ProtocolError,)),
     "SCRAM": Target(CHALLENGES, run_scram, (ProtocolError,)),
     **{
         # A composite can have other fields than those that were registered, if it has been altered meanwhile.

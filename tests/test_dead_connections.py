@@ -155,20 +155,50 @@ def test_settings() -> None:
 # What the system looks after
 
 
+def options_of(fileno: int) -> dict[str, int]:
+    """What the system looks after on a connection, by the keywords for it."""
+    names = {
+        "keepalives_idle": "TCP_KEEPIDLE",
+        "keepalives_interval": "TCP_KEEPINTVL",
+        "keepalives_count": "TCP_KEEPCNT",
+        "tcp_user_timeout": "TCP_USER_TIMEOUT",
+    }
+    with socket.socket(fileno=os.dup(fileno)) as sock:
+        found = {key: sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for key, name in names.items()}
+        return {"keepalives": sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), **found}
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def connected(request: pytest.FixtureRequest, url: str, transport: str) -> Callable[..., dict[str, int]]:
+    """Gives what the system looks after on a new connection with these keywords."""
+
+    async def use(keywords: dict[str, Any]) -> dict[str, int]:
+        async with await neonps.AsyncConnection.connect(url, transport=transport, **keywords) as conn:
+            await conn.execute("select 1")
+            return options_of(conn.fileno())
+
+    def run(**keywords: Any) -> dict[str, int]:
+        if request.param == "asyncio":
+            return asyncio.run(use(keywords))
+        with neonps.connect(url, transport=transport, **keywords) as conn:
+            conn.execute("select 1")
+            return options_of(conn.fileno())
+
+    return run
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the options have other names elsewhere")
-def test_keywords_of_tcp(connect: Connect) -> None:
+def test_keywords_of_tcp(connected: Callable[..., dict[str, int]]) -> None:
+    with socket.socket() as sock:
+        system = options_of(sock.fileno())
+    assert system["keepalives"] == 0
+    assert connected() == {**system, "keepalives": 1}
     wanted = {"keepalives_idle": 11, "keepalives_interval": 12, "keepalives_count": 13, "tcp_user_timeout": 14000}
-    conn = connect(**wanted)
-    conn.execute("select 1")
-    with socket.socket(fileno=os.dup(conn.fileno())) as sock:
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
-        found = [sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
-    assert found == list(wanted.values())
-    conn = connect(keepalives=0)
-    conn.execute("select 1")
-    with socket.socket(fileno=os.dup(conn.fileno())) as sock:
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+    assert connected(**wanted) == {"keepalives": 1, **wanted}
+    for keyword, value in wanted.items():
+        assert connected(**{keyword: value}) == {**system, "keepalives": 1, keyword: value}
+    assert connected(**dict.fromkeys(wanted, 0)) == {**system, "keepalives": 1}
+    assert connected(keepalives=0, tcp_user_timeout=14000) == {**system, "tcp_user_timeout": 14000}
 
 
 # A timeout that is set

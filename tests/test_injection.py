@@ -147,10 +147,89 @@ def test_a_url(transport: str, way: str, name: str) -> None:
     said = say(**keywords)
     if isinstance(said, str):
         assert any(word in said for word in ("gateway", "fetch_endpoint", "ws_proxy", "host"))
-    elif said:  # otherwise the rest of a host has become a path, and nobody was there
+    elif not said:  # the rest of a host has become a path, so that the port was another, where nobody was
+        assert (way, name) in {("the host of a gateway", "a query"), ("the host of a gateway", "a slash")}
+        endpoint = resolve("", {**keywords, "gateway": keywords["gateway"].replace("PORT", "1")}, {})
+        used = endpoint.fetch_url if transport == "http" else endpoint.websocket_url
+        assert used is not None
+        assert (used.host, used.port) == ("127.0.0.1", 80)
+    else:
         target, headers = check_request(said)
         assert headers["host"].startswith("127.0.0.1:")
         assert "#" not in target
+
+
+#: URLs that one reader takes for a URL of this machine, and another one for one of somebody else.
+OTHER_HOSTS = [
+    "http://127.0.0.1@evil:PORT",
+    "http://127.0.0.1:PORT@evil",
+    "http://127.0.0.1:PORT@evil.example.com/",
+    "http://127.0.0.1:x@evil:PORT",
+    "http://evil@127.0.0.1:PORT",
+    "http://@127.0.0.1:PORT",
+    "http://127.0.0.1:PORT\\@evil",
+    "http://127.0.0.1\\.evil:PORT",
+    "http://evil\\@127.0.0.1:PORT",
+    "http://evil#@127.0.0.1:PORT",
+    "http://127.0.0.1:PORT#@evil",
+    "http://127.0.0.1:PORT:80",
+    "http://127.0.0.1:PORTx",
+    "http://127.0.0.1 evil:PORT",
+    "http://127.0.0.1,evil:PORT",
+    "http://127.0.0.1;evil:PORT",
+    "http://127.0.0.1&evil:PORT",
+    "http://127.0.0.1%40evil:PORT",
+    "http://127.0.0.1%2eevil:PORT",
+    "http://127.0.0.1%00.evil:PORT",
+    "http://127.0.0.1\tevil:PORT",
+    "http://127.0.0.1\uff0eevil:PORT",
+    "http://[::1].evil:PORT",
+    "http://[::1]@evil:PORT",
+    "http://[evil]:PORT",
+    "http://[::1",
+    "http:///evil",
+    "http:////evil:PORT",
+    "http:127.0.0.1:PORT",
+    "//127.0.0.1:PORT",
+    "http://http://127.0.0.1:PORT",
+    "file://127.0.0.1:PORT",
+    # Without TLS, to what is not this machine.
+    "http://127.0.0.1.evil:PORT",
+    "http://localhost.evil:PORT",
+    "http://evil.localhost:PORT",
+    "http://127.0.0.256:PORT",
+    "http://127.0.0.01:PORT",
+    "http://127.1:PORT",
+    "http://2130706433:PORT",
+    "http://0x7f.0.0.1:PORT",
+    "http://0.0.0.0:PORT",
+    "http://[::]:PORT",
+    "http://[::ffff:127.0.0.1]:PORT",
+]
+
+
+@through_gateway
+@pytest.mark.parametrize("url", OTHER_HOSTS)
+@pytest.mark.parametrize("keyword", ["gateway", "endpoint"])
+def test_a_url_that_could_lead_to_another_host(transport: str, keyword: str, url: str) -> None:
+    """It is refused, and nothing is sent."""
+    if keyword == "endpoint":
+        keyword = "fetch_endpoint" if transport == "http" else "ws_proxy"
+    said = say(user="u", password=PASSWORD, host="h", transport=transport, **{keyword: url})
+    assert isinstance(said, str)
+    assert keyword in said
+    assert "evil" not in said
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1@evil", "x:y@evil", "evil/", "evil?", "evil#", "evil\\", "evil%40h", "h%2e", "[evil]", "a b", "h:1"],
+)
+def test_a_host_that_could_be_another(transport: str, host: str) -> None:
+    said = say(user="u", password=PASSWORD, host=host, transport=transport, dbname="d")
+    assert isinstance(said, str)
+    assert "host: " in said
+    assert "evil" not in said
 
 
 @through_gateway

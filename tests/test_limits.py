@@ -28,10 +28,11 @@ from neonps.connection_info import _version_number
 from neonps.endpoint import Endpoint
 from neonps.load_errors import MalformedValueError, UndecodableTextError
 from neonps.pq import ExecStatus, Format
-from neonps.protocol import backend, http, scram, session, sqlhttp, websocket
+from neonps.protocol import backend, http, proxy, scram, session, sqlhttp, websocket
 from neonps.protocol import frontend as f
 from neonps.protocol.backend import BackendParser, CopyData, ProtocolError
 from neonps.protocol.http import HttpConnection, Response
+from neonps.protocol.proxy import ConnectFailed, ConnectRequest
 from neonps.protocol.result import FieldDescription, Result
 from neonps.protocol.session import StateMachine
 from neonps.protocol.sqlhttp import error_from_response, parse_answer
@@ -293,10 +294,57 @@ def test_a_body_that_comes_is_whole(size: int, piece: int) -> None:
     assert answering.reusable
 
 
-def test_a_head_is_not_too_long_even_in_one_piece() -> None:
-    lines = b"".join(b"X-%d: %b\r\n" % (n, b"x" * 1000) for n in range(70))
-    with pytest.raises(ProtocolError, match="headers"):
-        connection().receive(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n")
+def lines_of(size: int) -> bytes:
+    """Header lines of about so many bytes."""
+    return b"".join(b"X-%d: %b\r\n" % (n, b"x" * 990) for n in range(size // 1000))
+
+
+#: Ways for what comes to come.
+in_pieces = pytest.mark.parametrize("piece", [1 << 18, 10_000, 777])
+
+
+def fed(receive: Callable[[bytes], object], data: bytes, piece: int) -> object:
+    """Give data in pieces of a length, and give the last result."""
+    result = None
+    for at in range(0, len(data), piece):
+        result = receive(data[at : at + piece])
+    return result
+
+
+@in_pieces
+@pytest.mark.parametrize("head", [b"OK\r\n" + lines_of(70_000), b"OK" * 35_000 + b"\r\n"], ids=["headers", "reason"])
+def test_a_head_is_not_too_long_even_in_one_piece(head: bytes, piece: int) -> None:
+    with pytest.raises(ProtocolError):
+        fed(connection().receive, b"HTTP/1.1 200 " + head + b"Content-Length: 0\r\n\r\n", piece)
+
+
+# The answer of a proxy
+
+
+@in_pieces
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"200 OK\r\n" + lines_of(70_000),
+        b"200 " + b"OK" * 35_000 + b"\r\n",
+        b"407 No\r\n" + lines_of(70_000),
+        b"100 Go on\r\n" + lines_of(70_000),
+    ],
+    ids=["headers", "reason", "refusal", "before the answer"],
+)
+def test_the_head_of_the_answer_of_a_proxy(head: bytes, piece: int) -> None:
+    request = ConnectRequest("h", 443, None)
+    request.data()
+    with pytest.raises(ConnectFailed, match=f"longer than {proxy.MAX_HEAD} bytes"):
+        fed(request.receive, b"HTTP/1.1 " + head + b"\r\n", piece)
+
+
+@in_pieces
+def test_a_long_answer_of_a_proxy(piece: int) -> None:
+    request = ConnectRequest("h", 443, None)
+    request.data()
+    head = b"HTTP/1.1 200 OK\r\n" + lines_of(60_000) + b"\r\n"
+    assert fed(request.receive, b"HTTP/1.1 100 Go on\r\n" + lines_of(10_000) + b"\r\n" + head, piece) is True
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 50000", b"Transfer-Encoding: chunked", b"Connection: close"])
@@ -386,6 +434,35 @@ def test_the_message_of_a_proxy_is_cut() -> None:
 
 
 # WebSocket
+
+
+@in_pieces
+@pytest.mark.parametrize(
+    "long", [lines_of(20_000), b"Connection: Upgrade, " + b"x" * 17_000 + b"\r\n"], ids=["lines", "a line"]
+)
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_the_head_of_the_answer_to_a_handshake(long: bytes, newline: bytes, piece: int) -> None:
+    tunnel, accept = new_tunnel()
+    head = (UPGRADE + accept + b"\r\n" + long + b"\r\n").replace(b"\r\n", newline)
+    with pytest.raises(ProtocolError, match=f"head .* longer than {websocket.MAX_HEAD} bytes"):
+        fed(tunnel.receive, head, piece)
+    tunnel, _ = new_tunnel()
+    with pytest.raises(ProtocolError, match=f"head .* longer than {websocket.MAX_HEAD} bytes"):
+        fed(tunnel.receive, b"HTTP/1.1 403 No\r\n" + long + b"\r\n", piece)
+
+
+@in_pieces
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_a_long_answer_to_a_handshake(newline: bytes, piece: int) -> None:
+    """What comes behind the head does not count."""
+    tunnel, accept = new_tunnel()
+    head = (UPGRADE + accept + b"\r\n" + lines_of(16_000) + b"\r\n").replace(b"\r\n", newline)
+    payload: list[bytes] = []
+    fed(lambda data: payload.append(tunnel.receive(data)), head + b"\x82\x7e\xff\xff" + b"x" * 65_535, piece)
+    assert b"".join(payload) == b"x" * 65_535
+    tunnel, _ = new_tunnel()
+    with pytest.raises(UpgradeRefused):
+        fed(tunnel.receive, b"HTTP/1.1 403 No\r\n" + lines_of(16_000) + b"\r\n" + b"x" * 70_000, piece)
 
 
 def opened() -> websocket.WebSocketTunnel:

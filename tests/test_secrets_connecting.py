@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
-import pickle
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from refused import elsewhere
 from shown import ANYTHING, PACKAGE, SECRET, TOKEN, VALUE, check_hidden, logged, looked_into, shown
+from transports import on_sessions
 
 import neonps
 from neonps import pool
@@ -169,7 +169,7 @@ def test_the_query_function_on_asyncio(url: str, postgres: EmbeddedPostgres) -> 
 # Others who show something
 
 
-def test_reprs_and_pickles(url: str, transport: str, postgres: EmbeddedPostgres) -> None:
+def test_reprs(url: str, transport: str, postgres: EmbeddedPostgres) -> None:
     with neonps.connect(url, transport=transport, autocommit=True) as conn:
         cursor = conn.execute("select %s", [VALUE])
         settings = conn._transport.settings
@@ -179,10 +179,6 @@ def test_reprs_and_pickles(url: str, transport: str, postgres: EmbeddedPostgres)
         if transport != "http":
             things += [conn._transport.machine, conn.cursor("c"), cursor.copy("copy (select 1) to stdout")]
         check_hidden("\n".join(map(repr, things)), VALUE, postgres.password)
-        for thing in (conn, cursor, conn.info, conn.pgconn, settings, settings.hosts[0]):
-            for duplicate in (pickle.dumps, copy.copy if thing in (settings, conn) else pickle.dumps):
-                with pytest.raises(TypeError, match="cannot pickle"):
-                    duplicate(thing)
 
 
 def test_messages_of_the_protocol_hide_what_is_in_them() -> None:
@@ -218,6 +214,25 @@ def test_a_pool_that_cannot_connect(url: str, transport: str) -> None:
         parts += (shown(caught.value), *looked_into(connections))
     assert any("error connecting" in part for part in parts)
     check_hidden("\n".join(parts), SECRET)
+
+
+@on_sessions
+@pytest.mark.parametrize(("kind", "expected"), [("ConnectionPool", set()), ("NullConnectionPool", {"kwargs"})])
+def test_what_the_calls_of_a_pool_show(url: str, transport: str, kind: str, expected: set[str]) -> None:
+    """As the page on secrets has it: nothing, unless it connects in the call itself."""
+    keywords = {"transport": transport, "password": SECRET}
+    with (
+        getattr(pool, kind)(url, kwargs=keywords, min_size=0, max_size=1, open=False) as connections,
+        pytest.raises((pool.PoolTimeout, neonps.OperationalError)) as caught,
+        connections.connection(timeout=0.3),
+    ):
+        pass
+    seen: dict[str, str] = {}
+    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+        if frame.f_globals["__name__"].startswith("neonps._psycopg_pool"):
+            seen |= {name: repr(value) for name, value in frame.f_locals.items()}
+    assert "self" in seen
+    assert {name for name, value in seen.items() if SECRET in value or repr(SECRET)[1:-1] in value} == expected
 
 
 def test_a_span(url: str, transport: str, postgres: EmbeddedPostgres) -> None:

@@ -179,6 +179,8 @@ class TestTLS:
             ("host=db.example hostaddr=10.0.0.1", "db.example"),
             ("host=db.example hostaddr=127.0.0.1", None),
             ("hostaddr=10.0.0.1", "10.0.0.1"),
+            ("host=localhost hostaddr=10.0.0.1", "localhost"),
+            ("host=localhost hostaddr=10.0.0.1 sslmode=prefer", "localhost"),
             ("host=/tmp sslmode=require", None),
             ("host=/tmp", None),
         ],
@@ -187,6 +189,21 @@ class TestTLS:
         found = settle(conninfo)
         assert (found.tls and found.tls.server_hostname) == hostname
         assert found.sslmode == ("disable" if hostname is None else "verify-full")
+
+    @pytest.mark.parametrize(
+        ("conninfo", "hostnames"),
+        [
+            ("host=localhost,db.example", [None, "db.example"]),
+            ("host=db.example,localhost", ["db.example", None]),
+            ("host=localhost,localhost hostaddr=127.0.0.1,10.0.0.1", [None, "localhost"]),
+            ("hostaddr=::1,10.0.0.1", [None, "10.0.0.1"]),
+            ("host=/tmp,db.example,127.0.0.1 sslmode=prefer", [None, "db.example", None]),
+            ("host=localhost,db.example sslmode=require", ["localhost", "db.example"]),
+            ("host=localhost,db.example sslmode=disable", [None, None]),
+        ],
+    )
+    def test_when_there_are_several_hosts(self, conninfo: str, hostnames: list[str | None]) -> None:
+        assert [host.tls and host.tls.server_hostname for host in settle(conninfo).hosts] == hostnames
 
     def test_files(self) -> None:
         found = settle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
@@ -166,14 +167,44 @@ def test_versions(use: Use, certificates: Certificates) -> None:
         use(context, ssl_min_protocol_version="TLSv1.3")
 
 
-def test_a_server_that_speaks_old_versions_only(use: Use, certificates: Certificates) -> None:
-    context = certificates.context()
+def with_old_versions(context: ssl.SSLContext, highest: ssl.TLSVersion) -> ssl.SSLContext:
+    """A context that takes what OpenSSL refuses by default for other reasons than the version, such as its hashes."""
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with warnings.catch_warnings(action="ignore") if sys.version_info >= (3, 11) else warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, highest
+    return context
+
+
+@pytest.mark.parametrize("keywords", [{}, {"ssl_min_protocol_version": "TLSv1"}], ids=["by default", "asked for"])
+def test_a_server_that_speaks_old_versions_only(
+    monkeypatch: pytest.MonkeyPatch,
+    use: Use,
+    postgres: EmbeddedPostgres,
+    certificates: Certificates,
+    tmp_path: Path,
+    keywords: dict[str, str],
+) -> None:
+    modern = certificates.context()
+    context = with_old_versions(certificates.context(), ssl.TLSVersion.TLSv1_1)
+    other = with_old_versions(ssl.create_default_context(cafile=certificates.ca), ssl.TLSVersion.TLSv1_2)
+    with (
+        closing(TLSPostgres(postgres, context)) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as sock,
+        other.wrap_socket(sock, server_hostname="127.0.0.1") as secured,
+    ):
+        assert secured.version() == "TLSv1.1"
+    # Only the version that the driver asks for is left to keep it from this server.
+    default = ssl.create_default_context
+    monkeypatch.setattr(
+        "neonps.net.tls.ssl.create_default_context",
+        lambda **kwargs: with_old_versions(default(**kwargs), ssl.TLSVersion.TLSv1_3),
+    )
+    ca = tmp_path / "ca.pem"  # for which the driver has no context yet, and which is not asked for again
+    ca.write_bytes(Path(certificates.ca).read_bytes())
+    assert use(modern, sslrootcert=ca, **keywords) == "TLSv1.3"
     with pytest.raises(neonps.OperationalError, match="SSL error"):
-        use(context, ssl_min_protocol_version="TLSv1")
+        use(context, sslrootcert=ca, **keywords)
 
 
 def test_on_asyncio(postgres: EmbeddedPostgres, gateway: Any, certificates: Certificates, transport: str) -> None:

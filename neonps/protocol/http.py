@@ -94,7 +94,7 @@ class HttpConnection:
                 if event is h11.NEED_DATA:
                     return None
                 if isinstance(event, h11.Response):
-                    if sum([len(name) + len(value) for name, value in event.headers]) > MAX_HEAD:
+                    if sum([len(name) + len(value) for name, value in event.headers], len(event.reason)) > MAX_HEAD:
                         raise ProtocolError(f"the headers of the response are longer than {MAX_HEAD} bytes")
                     self._head = event
                     if self._goes_past(event):

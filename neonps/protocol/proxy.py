@@ -86,15 +86,18 @@ class ConnectRequest:
             self._h11.receive_data(data)
             while True:
                 event = self._h11.next_event()
+                if not isinstance(event, (h11.Response, h11.InformationalResponse)):
+                    return False
+                # h11 has looked at its length only while it was not complete.
+                if sum([len(name) + len(value) for name, value in event.headers], len(event.reason)) > MAX_HEAD:
+                    raise _too_long()
                 if isinstance(event, h11.Response):
                     break
-                if not isinstance(event, h11.InformationalResponse):
-                    return False
         except h11.RemoteProtocolError as error:
             if not data:
                 raise ConnectFailed("the proxy closed the connection before it had answered") from None
             if error.error_status_hint == 431:
-                raise ConnectFailed(f"the head of the proxy's answer is longer than {MAX_HEAD} bytes") from None
+                raise _too_long() from None
             raise ConnectFailed("the proxy does not answer by HTTP") from None
         if not 200 <= event.status_code < 300:
             raise ConnectFailed(self._refusal(event), event.status_code)
@@ -116,6 +119,10 @@ class ConnectRequest:
         if self._authorization is None:
             return "the proxy wants a login (status 407): its URL can have one, as in http://USER:PASSWORD@HOST:PORT"
         return "the proxy does not take the user or the password (status 407)"
+
+
+def _too_long() -> ConnectFailed:
+    return ConnectFailed(f"the head of the proxy's answer is longer than {MAX_HEAD} bytes")
 
 
 def is_request(data: bytes) -> bool:

@@ -20,6 +20,7 @@ from wsproto.utilities import LocalProtocolError
 from wsproto.utilities import ProtocolError as WebSocketError
 
 from ..endpoint import Endpoint
+from ..pattern import pattern
 from ..version import __version__
 from .backend import ProtocolError
 from .websocket_end import UpgradeRefused, WebSocketClosed
@@ -29,6 +30,12 @@ from .websocket_frame import MAX_SMALL, FrameReader, masked_frame, whole_payload
 _END_OF_HEAD = b"\r\n\r\n"
 
 USER_AGENT = f"neonps/{__version__}"
+
+#: How long the head of the answer to the handshake can be, in bytes.
+MAX_HEAD = 16384
+
+#: The end of a head as h11 takes it.
+_blank_line = pattern(rb"\n\r?\n")
 
 #: How much of the body of a refusal is kept for the error message, in bytes.
 MAX_REFUSAL = 65536
@@ -49,6 +56,7 @@ class WebSocketTunnel:
         self._ws = WSConnection(ConnectionType.CLIENT)
         self._refusal: tuple[int, dict[str, str]] | None = None
         self._refusal_body = bytearray()
+        self._head = bytearray()  # what has come before it was taken
         self._frames: FrameReader | None = None  # once it is certain that what comes begins with a frame
         self.is_open = False
         self.outgoing = bytearray()  # which grows by many small pieces in linear time
@@ -103,6 +111,8 @@ class WebSocketTunnel:
             if not rest:
                 return taken
             payload.append(taken)
+        if not self.is_open and self._refusal is None:
+            self._check_head(data)
         try:
             self._ws.receive_data(rest or None)
             for event in self._ws.events():
@@ -121,6 +131,16 @@ class WebSocketTunnel:
         if was_open < self.is_open and data.partition(_END_OF_HEAD)[1:] == (_END_OF_HEAD, b""):
             self._frames = FrameReader()
         return bytes(payload[0]) if len(payload) == 1 else b"".join(payload)
+
+    def _check_head(self, data: bytes) -> None:
+        """See to it that the head is not too long, at whose length h11 looks only while it is not complete."""
+        before = len(self._head)
+        self._head += data
+        blank = _blank_line.search(self._head, max(0, before - 2))
+        if (blank.start() if blank else len(self._head)) > MAX_HEAD:
+            raise ProtocolError(f"the head of the answer to the WebSocket handshake is longer than {MAX_HEAD} bytes")
+        if blank:
+            self._head.clear()
 
     def _handle(self, event: object) -> None:
         if isinstance(event, Ping):
