@@ -186,19 +186,21 @@ def test_logins_that_do_not_come_to_an_end(postgres: EmbeddedPostgres, monkeypat
     hello = startup(postgres)
     with (
         Relay(postgres.host, postgres.port) as relay,
-        running(Gateway(Upstream(f"postgresql://127.0.0.1:{relay.port}/"), idle_timeout=0.5)) as gateway,
+        running(Gateway(Upstream(f"postgresql://127.0.0.1:{relay.port}/"), idle_timeout=1.5)) as gateway,
         ExitStack() as clients,
     ):
         raws = [clients.enter_context(Raw(gateway)) for _ in range(6)]
-        _, half_a_frame, half_a_packet, no_password, dripping, pinging = raws
-        for raw in raws:
+        no_password, _, half_a_frame, half_a_packet, dripping, pinging = raws
+        assert no_password.upgrade().status == 101
+        no_password.send(masked(hello))
+        asked = no_password.frame()
+        assert (asked.opcode, asked.data[:1]) == (2, b"R")
+        for raw in raws[1:]:
             assert raw.upgrade().status == 101
         half_a_frame.send(masked(hello)[:10])
         half_a_packet.send(masked(hello[: len(hello) // 2]))
-        no_password.send(masked(hello))
-        no_password_seen = no_password.frame()
-        assert (no_password_seen.opcode, no_password_seen.data[:1]) == (2, b"R")
-        threads = [drip(dripping, masked(hello[:1]) + masked(b"\0") * 1000), drip(pinging, masked(b"", 9))]
+        bytewise = b"".join(masked(hello[at : at + 1]) for at in range(len(hello)))  # takes 10 seconds
+        threads = [drip(dripping, bytewise), drip(pinging, masked(b"", 9))]
         for raw in raws:
             while (frame := raw.frame()).opcode == 10:
                 pass
@@ -212,7 +214,7 @@ def test_logins_that_do_not_come_to_an_end(postgres: EmbeddedPostgres, monkeypat
 
 def test_a_session_may_be_idle_for_longer_than_a_login(postgres: EmbeddedPostgres) -> None:
     with (
-        running(Gateway(Upstream(postgres.url), idle_timeout=1)) as gateway,
+        running(Gateway(Upstream(postgres.url), idle_timeout=2)) as gateway,
         Raw(gateway) as idle,
         Raw(gateway) as slower,
     ):

@@ -526,7 +526,7 @@ def test_a_login_that_the_gateway_cannot_look_into(postgres: EmbeddedPostgres, d
     with closing(TLSPostgres(postgres, tls)) as server:
         upstream = Upstream(f"postgresql://localhost:{server.port}/postgres?sslmode=disable")
         with (
-            running(Gateway(upstream, idle_timeout=1)) as gateway,
+            running(Gateway(upstream, idle_timeout=2)) as gateway,
             closing(Bridge(lambda: WebSocket(gateway, "/v2"))) as bridge,
             psycopg.connect(f"{through(bridge, dsn)}?sslmode=require") as connection,
             websocket(gateway) as slower,

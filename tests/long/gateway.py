@@ -317,7 +317,7 @@ class Run:
         """WebSockets whose clients do not log in, many at a time, though not so many that nobody else can."""
         hello = startup(self.postgres)
         with suppress(OSError, AssertionError), ExitStack() as stack:
-            for _ in range(10):
+            for _ in range(5):
                 raw = stack.enter_context(Raw(self.gateway))
                 if raw.upgrade().status == 101:
                     raw.send(masked(rng.choice([b"", hello[: rng.randrange(len(hello))], hello])))
