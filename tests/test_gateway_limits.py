@@ -12,11 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
-from gateway_raw import Raw, post, post_body, resident
+from gateway_raw import Raw, handshake, log_in, masked, post, post_body, resident, startup
+from relay import Relay
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream, server
+from neonps.protocol.frontend import Query
 
 needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
 
@@ -159,6 +161,56 @@ def test_who_goes_while_waiting_leaves_its_place(
         with closing(client.connection):
             assert client.query("select 1").status == 200
         assert not active(admin, "'place'")
+
+
+# Logins
+
+
+def test_more_logins_than_there_can_be(postgres: EmbeddedPostgres, dsn: str) -> None:
+    with Relay(postgres.host, postgres.port) as relay, ExitStack() as clients:
+        url = dsn.replace(f":{postgres.port}/", f":{relay.port}/")
+        gateway = clients.enter_context(running(Gateway(Upstream(url), max_logins=2, queue_timeout=0.2)))
+        at_work = clients.enter_context(Raw(gateway))
+        log_in(at_work, postgres)  # takes no place any more
+        silent = [clients.enter_context(Raw(gateway)) for _ in range(2)]
+        for raw in silent:
+            assert raw.upgrade().status == 101
+        for _ in range(3):
+            with Raw(gateway) as late:
+                answer = late.upgrade()
+                assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+                assert "2 clients" in answer.json["msg"]
+        client = Client(gateway, url)
+        with closing(client.connection):
+            assert client.query("select 1").status == 200
+        assert relay.accepted == 4  # Postgres has not heard of those who were too many
+        silent[0].reset()
+        for _ in range(3):  # at the same time, since each gives its place back when it has logged in
+            way = {"gateway": gateway.url, "transport": "websocket", "connect_timeout": 20}
+            session = clients.enter_context(neonps.connect(url, **way))
+            assert session.execute("select 1").fetchone() == (1,)
+        at_work.send(masked(Query(b"select 'still here'").encode()))
+        assert b"still here" in at_work.frame().data
+
+
+def test_a_login_that_waits_for_its_place(postgres: EmbeddedPostgres, dsn: str) -> None:
+    with running(Gateway(Upstream(postgres.url), max_logins=1)) as gateway, Raw(gateway) as silent:
+        assert silent.upgrade().status == 101
+        with ExitStack() as gone:
+            for _ in range(20):
+                gone.enter_context(Raw(gateway)).send(handshake())
+            wait_for(lambda: gateway._connections == 21)
+        wait_for(lambda: gateway._connections == 1)
+        with Raw(gateway) as eager, Raw(gateway) as one_more:
+            eager.send(handshake().encode() + masked(startup(postgres)[:5]))
+            one_more.send(post(dsn, "select 1"))
+            assert one_more.answer().status == 200
+            eager.send(masked(startup(postgres)[5:]))  # while it waits
+            silent.reset()
+            assert eager.answer().status == 101
+            assert eager.frame().data[:1] == b"R"
+            eager.reset()
+            log_in(one_more, postgres)
 
 
 # Memory

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ import pytest
 import trustme
 from certificates import Certificates
 from gateway_client import active, running, wait_for
-from gateway_raw import Raw, handshake, post
+from gateway_raw import Raw, handshake, log_in, masked, post, startup
+from relay import Relay
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway import http as gateway_http
+from neonps.gateway import websocket as gateway_websocket
 from neonps.gateway.http import HTTPConnection
+from neonps.protocol.frontend import Query
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +179,52 @@ def test_a_websocket_that_ends_half_way(hasty: Gateway) -> None:
         raw.send(handshake()[:-2])
         raw.socket.shutdown(socket.SHUT_WR)
         assert b"101" not in drained(raw)
+
+
+def test_logins_that_do_not_come_to_an_end(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_websocket, "CLOSE_TIMEOUT", 0.2)
+    hello = startup(postgres)
+    with (
+        Relay(postgres.host, postgres.port) as relay,
+        running(Gateway(Upstream(f"postgresql://127.0.0.1:{relay.port}/"), idle_timeout=1.5)) as gateway,
+        ExitStack() as clients,
+    ):
+        raws = [clients.enter_context(Raw(gateway)) for _ in range(6)]
+        no_password, _, half_a_frame, half_a_packet, dripping, pinging = raws
+        assert no_password.upgrade().status == 101
+        no_password.send(masked(hello))
+        asked = no_password.frame()
+        assert (asked.opcode, asked.data[:1]) == (2, b"R")
+        for raw in raws[1:]:
+            assert raw.upgrade().status == 101
+        half_a_frame.send(masked(hello)[:10])
+        half_a_packet.send(masked(hello[: len(hello) // 2]))
+        bytewise = b"".join(masked(hello[at : at + 1]) for at in range(len(hello)))  # takes 10 seconds
+        threads = [drip(dripping, bytewise), drip(pinging, masked(b"", 9))]
+        for raw in raws:
+            while (frame := raw.frame()).opcode == 10:
+                pass
+            assert frame.close_code == 1008
+            assert b"login" in frame.data
+            assert raw.at_end()
+        for thread in threads:
+            thread.join()
+        wait_for(lambda: not relay.connections)
+
+
+def test_a_session_may_be_idle_for_longer_than_a_login(postgres: EmbeddedPostgres) -> None:
+    with (
+        running(Gateway(Upstream(postgres.url), idle_timeout=2)) as gateway,
+        Raw(gateway) as idle,
+        Raw(gateway) as slower,
+    ):
+        log_in(idle, postgres)
+        assert slower.upgrade().status == 101
+        assert slower.close_code() == 1008  # it had begun later, so that the time of the other is over too
+        idle.send(masked(Query(b"select 'still here'").encode()))
+        frame = idle.frame()
+        assert frame.opcode == 2
+        assert b"still here" in frame.data
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])

@@ -39,7 +39,7 @@ from wsproto.utilities import LocalProtocolError
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway.websocket import CancelKey
-from neonps.protocol.frontend import CancelRequest, StartupMessage, Terminate
+from neonps.protocol.frontend import CancelRequest, SSLRequest, StartupMessage, Terminate
 
 
 class WebSocket:
@@ -518,6 +518,24 @@ def test_postgres_behind_tls(postgres: EmbeddedPostgres, dsn: str, tmp_path: Pat
             with closing(type(client)(gateway, dsn).connection) as http:
                 http.request("POST", "/sql", '{"query": "select 1 as a"}', {"Neon-Connection-String": dsn})
                 assert json.loads(http.getresponse().read())["rows"] == [{"a": 1}]
+
+
+def test_a_login_that_the_gateway_cannot_look_into(postgres: EmbeddedPostgres, dsn: str) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("localhost").configure_cert(tls)
+    with closing(TLSPostgres(postgres, tls)) as server:
+        upstream = Upstream(f"postgresql://localhost:{server.port}/postgres?sslmode=disable")
+        with (
+            running(Gateway(upstream, idle_timeout=2)) as gateway,
+            closing(Bridge(lambda: WebSocket(gateway, "/v2"))) as bridge,
+            psycopg.connect(f"{through(bridge, dsn)}?sslmode=require") as connection,
+            websocket(gateway) as slower,
+        ):
+            slower.send(BytesMessage(SSLRequest().encode()))
+            assert list(slower.stream()) == [b"S"]
+            assert slower.closed is not None
+            assert slower.closed.code == 1008
+            assert connection.execute("select 1").fetchone() == (1,)  # though its time is over too
 
 
 @pytest.mark.parametrize("has_tls", [True, False])

@@ -10,6 +10,7 @@ import socket
 import ssl
 import traceback
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -39,6 +40,10 @@ MAX_OTHER = 65536
 #: How many requests are at work in Postgres; the others wait. It takes 100 sessions unless told otherwise.
 MAX_SESSIONS = 50
 
+#: How many WebSockets there are whose clients have not logged in; the others wait. With those requests they leave some
+#: of Postgres's sessions to whoever has logged in.
+MAX_LOGINS = 30
+
 #: Seconds that they wait.
 QUEUE_TIMEOUT = 30.0
 
@@ -55,7 +60,7 @@ KEEPALIVE = KeepAlive(idle=60, interval=10, probes=6)
 #: How many requests of the greatest length find room in memory.
 LARGEST_REQUESTS = 4
 
-#: Seconds that a client may be silent between requests or within one.
+#: Seconds that a client may be silent between requests or within one, and that a login over a WebSocket may take.
 IDLE_TIMEOUT = 60.0
 
 #: Seconds that the head of a request, and a TLS handshake, may take.
@@ -89,7 +94,10 @@ class Gateway:
             the limit of the system on open files allows.
         max_sessions: how many requests over HTTP can be at work in Postgres; the others wait, and are answered by
             503 when that takes more than `queue_timeout` seconds.
-        idle_timeout: seconds that a client may be silent between requests or within one.
+        max_logins: how many clients can be logging in over WebSockets; the others wait in the same way. How many
+            there can be that are logged in is up to Postgres.
+        idle_timeout: seconds that a client may be silent between requests or within one, and that a login over a
+            WebSocket may take.
         head_timeout: seconds that the head of a request may take, and a TLS handshake.
     """
 
@@ -104,6 +112,7 @@ class Gateway:
         max_response: int = MAX_RESPONSE,
         max_connections: int | None = None,
         max_sessions: int = MAX_SESSIONS,
+        max_logins: int = MAX_LOGINS,
         idle_timeout: float = IDLE_TIMEOUT,
         head_timeout: float = HEAD_TIMEOUT,
         queue_timeout: float = QUEUE_TIMEOUT,
@@ -116,12 +125,14 @@ class Gateway:
         self._max_response = max_response
         self._max_connections = max_connections
         self._max_sessions = max_sessions
+        self._max_logins = max_logins
         self._idle_timeout = idle_timeout
         self._head_timeout = head_timeout
         self._queue_timeout = queue_timeout
         self._listener: Listener | None = None
         self._connections = 0
         self._sessions = asyncio.Semaphore(max_sessions)
+        self._logins = asyncio.Semaphore(max_logins)
         self._room = Room(LARGEST_REQUESTS * max_request)
 
     @property
@@ -260,11 +271,15 @@ class Gateway:
             HTTPError: an error is the answer.
         """
         check_handshake(request)
-        tunnel = Tunnel(http, request)
+        tunnel = Tunnel(http, request, self._idle_timeout)
         address = dict(parse_qsl(request.query, keep_blank_values=True)).get("address")
         if address is None and request.path == "/v1":
             raise HTTPError(400, {"msg": "the URL does not say where to go: /v1?address=HOST:PORT"})
-        await tunnel.run(await self.upstream.open(address), headers)
+        if not await unless_gone(http, acquired(self._logins, self._queue_timeout)):
+            raise unavailable(f"{self._max_logins} clients of the gateway are logging in; try again later")
+        with ExitStack() as place:
+            place.callback(self._logins.release)
+            await tunnel.run(await self.upstream.open(address), headers, place.close)
 
 
 async def begin(

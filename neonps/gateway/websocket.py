@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from wsproto import ConnectionType, WSConnection
@@ -33,6 +33,7 @@ CLOSE_TIMEOUT = 2.0
 NORMAL_CLOSURE = 1000
 GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 #: How many frames of a client are read before others have their turn.
@@ -56,6 +57,11 @@ class CancelKey:
         self.request = b""
         self._parser: BackendParser | None = BackendParser()
         self._begin = b""
+
+    @property
+    def watching(self) -> bool:
+        """Whether the session has still to begin, as far as can be seen."""
+        return self._parser is not None
 
     def watch(self, data: bytes) -> None:
         """Look at what the server has sent."""
@@ -92,14 +98,16 @@ class Tunnel:
     Args:
         http: the connection that the request for the WebSocket has come on.
         request: that request.
+        login_timeout: seconds in which the session in it has to begin. After that it may be idle for ever.
 
     Raises:
         HTTPError: it does not ask for a WebSocket in the right way.
     """
 
-    def __init__(self, http: HTTPConnection, request: Request) -> None:
+    def __init__(self, http: HTTPConnection, request: Request, login_timeout: float) -> None:
+        self._http = http
         self._reader, self._writer = http.reader, http.writer
-        self._ahead = http.ahead
+        self._login_timeout = login_timeout
         self._ws = WSConnection(ConnectionType.SERVER)
         self._close_code, self._close_reason = GOING_AWAY, "the gateway shuts down"
         self._postgres_ended = False
@@ -114,16 +122,24 @@ class Tunnel:
             status = hint.status_code if isinstance(hint, RejectConnection) else 400
             raise no_handshake(str(error), status) from None
 
-    async def run(self, postgres: Stream, headers: Headers) -> None:
-        """Accept the WebSocket, with `headers`, and carry bytes both ways until one side ends it."""
+    async def run(self, postgres: Stream, headers: Headers, begun: Callable[[], object]) -> None:
+        """Accept the WebSocket, with `headers`, and carry bytes both ways until one side ends it.
+
+        Args:
+            begun: is called when the session has begun.
+        """
         key = CancelKey()
         lines = [(name.encode(), value.encode()) for name, value in headers]
         self._writer.write(self._ws.send(AcceptConnection(extra_headers=lines)))
         tasks = [
             asyncio.ensure_future(self._carry_up(postgres)),
-            asyncio.ensure_future(self._carry_down(postgres, key)),
+            asyncio.ensure_future(self._carry_down(postgres, key, begun)),
         ]
         try:
+            done, _ = await asyncio.wait(tasks, timeout=self._login_timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not done and key.watching:
+                self._close_code, self._close_reason = POLICY_VIOLATION, "the login has not been completed in time"
+                return
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
@@ -138,7 +154,7 @@ class Tunnel:
 
     async def _carry_up(self, postgres: Stream) -> None:
         """Carry from the client to Postgres, until the client ends it."""
-        data = self._ahead
+        data = self._http.ahead
         while True:
             self._ws.receive_data(data)
             ping = None
@@ -171,7 +187,7 @@ class Tunnel:
             if not data:
                 return
 
-    async def _carry_down(self, postgres: Stream, key: CancelKey) -> None:
+    async def _carry_down(self, postgres: Stream, key: CancelKey, begun: Callable[[], object]) -> None:
         """Carry from Postgres to the client, until Postgres ends it."""
         while True:
             code, reason = NORMAL_CLOSURE, ""
@@ -184,7 +200,10 @@ class Tunnel:
                 self._postgres_ended = True
                 self._close_code, self._close_reason = code, reason
                 return
-            key.watch(data)
+            if key.watching:
+                key.watch(data)
+                if not key.watching:
+                    begun()
             self._writer.write(self._ws.send(BytesMessage(data)))
             await self._writer.drain()
 

@@ -1,9 +1,10 @@
 """The gateway under everything at once: garbage, floods, vanishing clients, a Postgres that restarts.
 
 `main(seconds)` starts a gateway of its own in a process of its own and a Postgres of its own behind it. Bad clients
-do what they like, in many threads; good ones move money between accounts, over HTTP and over WebSockets, and the sum
-never changes; Postgres is restarted, and a backend is killed, now and then. In the end the gateway works as in the
-beginning, has as many files open, and no more memory than it had after the first part.
+do what they like, in many threads; good ones move money between accounts, over HTTP and over WebSockets; Postgres is
+restarted, and a backend is killed, now and then. What good clients were told of each transfer is compared with what is
+in the database. In the end the gateway works as in the beginning, has as many files open, and no more memory than it
+had after the first part.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
@@ -28,7 +32,9 @@ from neonps.gateway import Gateway, Upstream
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from gateway_raw import Raw, handshake, log_in, masked, post, post_body
+from gateway_raw import Raw, handshake, log_in, masked, post, post_body, startup
+
+from tests.long.soak import ACCOUNTS, BALANCE, TABLES, Transfers, move
 
 #: How many clients are connected at the same time, when there are to be many.
 CROWD = 2000
@@ -36,11 +42,14 @@ CROWD = 2000
 #: How many of those the gateway takes; the others are sent away.
 MAX_CONNECTIONS = 1500
 
-ACCOUNTS = 10
-BALANCE = 1000
+#: What a good client may see of the trouble: a connection that is lost, a server that restarts or has no place.
+TROUBLE = (None, "57P01", "57P02", "57P03", "53300")
 
-#: What a client may see of the trouble: a server that restarts, or is busy.
-TROUBLE = (neonps.OperationalError, neonps.InterfaceError)
+#: What has to be done in each part.
+WORK = (
+    "transfers_http", "transfers_websocket", "garbage_sent", "bad_requests_refused", "bad_websockets",
+    "readers_vanished", "clients_silent", "websockets_without_login",
+)  # fmt: skip
 
 
 class Counts:
@@ -130,12 +139,14 @@ class Run:
         self.seed = seed
         self.over = threading.Event()
         self.failures: list[BaseException] = []
+        self.transfers = Transfers(seconds)
+        self.found: dict[str, int] = {}
 
     def main(self) -> None:
         with self.process:
             with neonps.connect(self.url, autocommit=True) as conn:
-                conn.execute("create table account (id int primary key, balance int not null)")
-                conn.execute("insert into account select g, %s from generate_series(1, %s) g", [BALANCE, ACCOUNTS])
+                conn.execute(TABLES)
+                conn.execute("insert into account select n, %s from generate_series(0, %s) n", [BALANCE, ACCOUNTS - 1])
             self.settle()
             self.crowd()
             self.together(self.seconds / 2)
@@ -154,10 +165,11 @@ class Run:
             self.process.end()
 
     def together(self, seconds: float) -> None:
-        """Everybody at once."""
+        """Everybody at once. Good clients of each kind have to get something done, and bad ones to try."""
         self.over.clear()
+        before = self.counts.all()
         work: list[Callable[[random.Random], None]] = [
-            *[self.garbage, self.broken_http, self.broken_frames, self.unread, self.silent] * 2,
+            *[self.garbage, self.broken_http, self.broken_frames, self.unread, self.silent, self.no_login] * 2,
             *[self.move_over_http, self.move_over_websocket] * 3,
             self.trouble,
         ]
@@ -173,6 +185,8 @@ class Run:
             assert not thread.is_alive(), "a client hangs"
         if self.failures:
             raise self.failures[0]
+        idle = [what for what in WORK if self.counts[what] == before.get(what, 0)]
+        assert not idle, f"nothing was done: {', '.join(idle)}"
 
     def _repeat(self, work: Callable[[random.Random], None], number: int) -> None:
         rng = random.Random(self.seed + number)
@@ -186,9 +200,7 @@ class Run:
         """Wait until nothing is left of the clients, and see to it that all is as it should be."""
         deadline = time.monotonic() + 90
         while True:
-            with suppress(*TROUBLE), neonps.connect(self.url) as conn, conn.transaction():
-                rows = conn.execute("select sum(balance) from account").fetchall()
-                assert rows == [(ACCOUNTS * BALANCE,)], rows
+            with suppress(neonps.OperationalError), neonps.connect(self.url) as conn:
                 others = conn.execute(
                     "select state, query from pg_stat_activity "
                     "where backend_type = 'client backend' and pid <> pg_backend_pid()"
@@ -201,6 +213,8 @@ class Run:
         while self.process.files > 40:
             assert time.monotonic() < deadline, self.process.files
             time.sleep(0.2)
+        with psycopg.connect(self.postgres.url, autocommit=True) as admin:
+            self.found = self.transfers.check(admin)
 
     # Bad clients
 
@@ -299,6 +313,18 @@ class Run:
                 self.counts.add("clients_silent")
             self.over.wait(rng.random())
 
+    def no_login(self, rng: random.Random) -> None:
+        """WebSockets whose clients do not log in, many at a time, though not so many that nobody else can."""
+        hello = startup(self.postgres)
+        with suppress(OSError, AssertionError), ExitStack() as stack:
+            for _ in range(5):
+                raw = stack.enter_context(Raw(self.gateway))
+                if raw.upgrade().status == 101:
+                    raw.send(masked(rng.choice([b"", hello[: rng.randrange(len(hello))], hello])))
+                    self.counts.add("websockets_without_login")
+            self.over.wait(rng.random())
+            self._leave(raw, rng)
+
     @staticmethod
     def _leave(raw: Raw, rng: random.Random) -> None:
         how = rng.randrange(4)
@@ -315,30 +341,31 @@ class Run:
     # Good clients
 
     def move_over_http(self, rng: random.Random) -> None:
-        with suppress(*TROUBLE), neonps.connect(self.url, transport="http", autocommit=True) as conn:
-            for _ in range(20):
-                one, other = rng.sample(range(1, ACCOUNTS + 1), 2)
-                conn.batch(
-                    [
-                        ("update account set balance = balance - 1 where id = %s", [min(one, other)]),
-                        ("update account set balance = balance + 1 where id = %s", [max(one, other)]),
-                    ]
-                )
-                self.counts.add("transfers_http")
-                if self.over.is_set():
-                    return
-        self.over.wait(0.05)
+        self._move_money("http", autocommit=True)
 
     def move_over_websocket(self, rng: random.Random) -> None:
-        with suppress(*TROUBLE), neonps.connect(self.url) as conn:
-            for _ in range(20):
-                one, other = sorted(rng.sample(range(1, ACCOUNTS + 1), 2))
-                with conn.transaction():
-                    conn.execute("update account set balance = balance - 1 where id = %s", [one])
-                    conn.execute("update account set balance = balance + 1 where id = %s", [other])
-                self.counts.add("transfers_websocket")
-                if self.over.is_set():
-                    return
+        self._move_money("websocket")
+
+    def _move_money(self, transport: str, **settings: Any) -> None:
+        """Make some transfers, and take down what one is told of each."""
+        worker = threading.current_thread().name
+        try:
+            with neonps.connect(self.url, transport=transport, **settings) as conn:
+                for _ in range(20):
+                    name, steps = self.transfers.new(worker)
+                    self.transfers.told[name] = "out"
+                    try:
+                        move(conn, self.transfers, name, steps)
+                    except neonps.Error as error:
+                        self.transfers.failed(name, error)
+                        raise
+                    self.counts.add(f"transfers_{transport}")
+                    if self.over.is_set():
+                        return
+        except neonps.OperationalError as error:
+            if error.sqlstate not in TROUBLE:
+                raise
+            self.counts.add(f"errors_{transport}")
         self.over.wait(0.05)
 
     # Trouble
@@ -353,7 +380,7 @@ class Run:
             self.postgres.start()
             self.counts.add("postgres_restarts")
             return
-        with suppress(*TROUBLE, ProcessLookupError), neonps.connect(self.postgres.url) as conn:
+        with suppress(neonps.OperationalError, ProcessLookupError), neonps.connect(self.postgres.url) as conn:
             os.kill(conn.info.backend_pid, signal.SIGKILL)
             self.counts.add("backends_killed")
 
@@ -373,9 +400,7 @@ def main(seconds: float) -> dict[str, int]:
     ):
         run = Run(postgres, seconds, seed)
         run.main()
-        assert run.counts["transfers_http"]
-        assert run.counts["transfers_websocket"]
-        return run.counts.all()
+        return {**run.found, **run.counts.all()}
 
 
 if __name__ == "__main__":

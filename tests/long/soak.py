@@ -192,7 +192,7 @@ def _threads(transfers: Transfers, url: str, keywords: dict[str, Any], name: str
             transfers.told[transfer] = "out"
             try:
                 with pool.connection() as conn:
-                    _move(conn, transfers, transfer, steps)
+                    move(conn, transfers, transfer, steps)
             except _FAILURES as error:
                 if transfers.told[transfer] == "out":
                     transfers.failed(transfer, error)
@@ -205,7 +205,8 @@ def _threads(transfers: Transfers, url: str, keywords: dict[str, Any], name: str
     pool.close()
 
 
-def _move(conn: Any, transfers: Transfers, name: str, steps: list[tuple[str, list[Any]]]) -> None:
+def move(conn: Any, transfers: Transfers, name: str, steps: list[tuple[str, list[Any]]]) -> None:
+    """Make a transfer, in a way that the connection can."""
     if conn.info.transport == "http" and random.random() < 0.5:
         conn.batch(steps)
     else:
