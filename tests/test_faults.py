@@ -22,7 +22,7 @@ def _words(way: Way) -> str:
 
 
 all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND], ids=_words)
-ways_to_the_gateway = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE], ids=_words)
+ways_to_interrupt = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE], ids=_words)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
     wait_for(lambda: descriptors() <= before)
 
 
-@ways_to_the_gateway  # which waits longer for Postgres than tests can
+@all_ways
 def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
     sizes = runs.sizes(way)
     before, faults = descriptors(), runs.counts["faults"]
@@ -64,10 +64,12 @@ def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
 def test_a_line_that_is_slow(runs: FaultRuns, way: Way) -> None:
     for kind in HARMLESS:
         runs.run(way, Fault(kind, UP, 0))
+    at = evenly(1, positions(sizes := runs.sizes(way)), f"slow {way}")[0]
+    runs.run(way, fault_at(HARMLESS[at % len(HARMLESS)], sizes, at))
     runs.settle()
 
 
-@ways_to_the_gateway
+@ways_to_interrupt
 def test_an_interruption(runs: FaultRuns, way: Way) -> None:
     waits = runs.waits(way)
     before = descriptors()
