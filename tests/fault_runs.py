@@ -23,6 +23,7 @@ from fault_relay import CUTS, DOWN, HARMLESS, STALLS, UP, Fault, FaultRelay
 from fault_workload import IN_SESSIONS, STEPS, TABLE, Attempt, in_time, verify, work
 from gateway_client import running, wait_for
 from interruptions import Interruption
+from proxy_server import ProxyServer
 from tls_postgres import SERVING, TLSPostgres
 
 import neonps
@@ -62,6 +63,7 @@ class Way(NamedTuple):
         lazy: as the keyword of `connect()`.
         behind: the faults are not between the driver and the gateway, but between that and Postgres.
         secure: with TLS, whose records are what is cut.
+        proxied: through a proxy that has TLS of its own around that; the faults are between the driver and the proxy.
     """
 
     transport: str
@@ -69,10 +71,12 @@ class Way(NamedTuple):
     lazy: bool = False
     behind: bool = False
     secure: bool = False
+    proxied: bool = False
 
     def __str__(self) -> str:
         words = [self.transport, "async" if self.asynchronous else "sync"]
         words += ["lazy"] * self.lazy + ["behind the gateway"] * self.behind + ["with TLS"] * self.secure
+        words += ["through a proxy"] * self.proxied
         return " ".join(words)
 
 
@@ -80,6 +84,7 @@ WAYS = [Way(transport, asynchronous) for transport in ("tcp", "websocket", "http
 LAZY = [Way(transport, asynchronous, lazy=True) for transport in ("tcp", "websocket") for asynchronous in (False, True)]
 SECURE = [way._replace(secure=True) for way in WAYS]
 BEHIND = [Way("websocket", True, behind=True), Way("http", False, behind=True)]
+PROXIED = [Way("websocket", False, secure=True, proxied=True), Way("http", True, secure=True, proxied=True)]
 
 
 class FaultRuns:
@@ -107,7 +112,7 @@ class FaultRuns:
         use = self._resources.enter_context
         self._certificates = Certificates(Path(use(TemporaryDirectory())))
         secure_postgres = use(closing(TLSPostgres(self._postgres, self._certificates.context())))
-        secure_gateway = Gateway(Upstream(self._postgres.url), tls=self._certificates.context())
+        self._secure_gateway = secure_gateway = Gateway(Upstream(self._postgres.url), tls=self._certificates.context())
         use(running(secure_gateway))
         ports = {
             "postgres": self._postgres.port,
@@ -143,12 +148,20 @@ class FaultRuns:
         """The relay in which the faults of a way happen."""
         if way.behind:
             return self._relays["postgres of the gateway"]
+        if way.proxied:
+            if "proxy" not in self._relays:
+                use, pem = self._resources.enter_context, self._certificates.server
+                proxy = use(ProxyServer(Path(use(TemporaryDirectory())), cert=pem, key=pem))
+                self._relays["proxy"] = use(FaultRelay("127.0.0.1", proxy.port))
+            return self._relays["proxy"]
         return self._relays["secure " * way.secure + ("postgres" if way.transport == "tcp" else "gateway")]
 
     def keywords(self, way: Way, timeout: float) -> dict[str, Any]:
         """What to connect with."""
         there: dict[str, Any] = {"port": self.relay(way).port}
-        if way.behind:
+        if way.proxied:
+            there = {"gateway": self._secure_gateway.url, "proxy": f"https://127.0.0.1:{self.relay(way).port}"}
+        elif way.behind:
             there["gateway"] = self._broken_gateway.url
         elif way.transport != "tcp":
             there = {"gateway": f"http{'s' * way.secure}://127.0.0.1:{self.relay(way).port}"}

@@ -10,7 +10,19 @@ from collections.abc import Iterator
 
 import pytest
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import (
+    BEHIND,
+    LAZY,
+    PROXIED,
+    SECURE,
+    WAYS,
+    FaultRuns,
+    Way,
+    descriptors,
+    fault_at,
+    positions,
+    small_pieces,
+)
 from gateway_client import wait_for
 
 from neonps.embedded import EmbeddedPostgres
@@ -21,8 +33,8 @@ def _words(way: Way) -> str:
     return str(way).replace(" ", "-")
 
 
-all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND], ids=_words)
-ways_to_interrupt = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE], ids=_words)
+all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND, *PROXIED], ids=_words)
+ways_to_interrupt = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *PROXIED], ids=_words)
 
 
 @pytest.fixture(scope="module")

@@ -26,14 +26,26 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import (
+    BEHIND,
+    LAZY,
+    PROXIED,
+    SECURE,
+    WAYS,
+    FaultRuns,
+    Way,
+    descriptors,
+    fault_at,
+    positions,
+    small_pieces,
+)
 from gateway_client import wait_for
 from resident import kilobytes_grown, resident
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.local import serve
 
-ALL = [*WAYS, *LAZY, *SECURE, *BEHIND]
+ALL = [*WAYS, *LAZY, *SECURE, *BEHIND, *PROXIED]
 
 #: One in so many of the offsets of a way is cut until another way has its turn: all are through at the same time.
 _SHARE = 1000
