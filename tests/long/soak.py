@@ -62,8 +62,8 @@ class Transfers:
     """What programs were told of their transfers.
 
     Attributes:
-        told: by the id of the transfer "in" or "out"; or why that is unknown: "lost" with the connection, "timeout",
-            which the locks of another line that stalls can be to blame for, or "cancelled".
+        told: by the id of the transfer "in" or "out"; or why that is unknown: "lost" with the connection, "stalled",
+            "cancelled", or "timeout" of a request, which can be since another line has stalled, and keeps its locks.
         warm: a third of the time is over.
         going: there is time left.
     """
@@ -93,12 +93,13 @@ class Transfers:
     def failed(self, name: str, error: neonps.Error) -> None:
         """Take note of what an error says."""
         if error.outcome_unknown:
-            self.told[name] = "timeout" if str(error).startswith("timeout: ") else "lost"
+            in_time = not str(error).startswith("timeout: ")
+            self.told[name] = "lost" if in_time else "timeout" if name.startswith("http") else "stalled"
         else:
             self.told[name] = "out"
 
-    def check(self, admin: psycopg.Connection[Any], cuts: int) -> dict[str, int]:
-        """Compare with the database, and with how many lines were cut."""
+    def check(self, admin: psycopg.Connection[Any], cuts: int, stalls: int) -> dict[str, int]:
+        """Compare with the database, and with how many lines were cut, and have stalled."""
         found = Counter(row[0] for row in admin.execute("select id from transfer"))
         twice = [name for name, count in found.items() if count > 1]
         lost = [name for name, told in self.told.items() if told == "in" and name not in found]
@@ -116,7 +117,8 @@ class Transfers:
         assert not wrong, f"balances that no transfer explains: {wrong}"
         counts = Counter(self.told.values())
         assert counts["lost"] <= cuts, f"{counts['lost']} outcomes were lost, but only {cuts} lines cut"
-        unknown = counts["lost"] + counts["timeout"] + counts["cancelled"]
+        assert counts["stalled"] <= stalls, f"{counts['stalled']} outcomes have stalled, but only {stalls} lines"
+        unknown = counts["lost"] + counts["stalled"] + counts["timeout"] + counts["cancelled"]
         return {"transfers": len(self.told), "committed": counts["in"], "failed": counts["out"], "unknown": unknown,
                 "lost or done twice": 0}  # fmt: skip
 
@@ -161,7 +163,8 @@ def main(seconds: float, after: int = 6_000) -> dict[str, int]:
         wait_for(lambda: admin.execute(others).fetchone() == (0,))
         wait_for(lambda: descriptors() <= files and threading.active_count() <= threads)
         faults = direct.faults + before.faults
-        figures = {**transfers.check(admin, sum(faults[kind] for kind in CUTS)), "faults": sum(faults.values())}
+        cuts = sum(faults[kind] for kind in CUTS)
+        figures = {**transfers.check(admin, cuts, faults["stall"]), "faults": sum(faults.values())}
         figures["memory grown, KB"] = kilobytes_grown(warm, _NOTE * len(transfers.told))
         assert figures["committed"], "nothing was done"
         assert figures["faults"], "nothing has gone wrong"
