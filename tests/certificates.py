@@ -22,6 +22,7 @@ class Certificates:
 
     Attributes:
         ca, client, key, encrypted: paths of PEM files: the CA, the client's certificate, its key, and that encrypted.
+        server: the path of a PEM file with the server's key and certificate.
     """
 
     def __init__(self, directory: Path, password: str = "") -> None:
@@ -31,6 +32,8 @@ class Certificates:
         client = self._ca.issue_cert(common_name="a client")
         self.ca, self.client = str(directory / "ca.pem"), str(directory / "client.pem")
         self.key, self.encrypted = str(directory / "key.pem"), str(directory / "encrypted.pem")
+        self.server = str(directory / "server.pem")
+        self._server.private_key_and_cert_chain_pem.write_to_path(self.server)
         self._ca.cert_pem.write_to_path(self.ca)
         client.cert_chain_pems[0].write_to_path(self.client)
         client.private_key_pem.write_to_path(self.key)

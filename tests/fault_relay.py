@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -80,13 +81,13 @@ class FaultRelay(SelectingRelay):
         plan: makes the plan of a new line; it can be set at any time. `arm()` has one for all lines to come.
 
     Attributes:
-        faults: how many have happened.
+        faults: how many have happened, by their kind.
     """
 
     def __init__(self, host: str, port: int, plan: Callable[[], Plan] = Plan) -> None:
         super().__init__(host, port)
         self.plan = plan
-        self.faults = 0
+        self.faults: Counter[str] = Counter()
         self._lines: dict[socket.socket, tuple[_Line, str]] = {}
 
     def arm(self, fault: Fault | None) -> Plan:
@@ -123,8 +124,8 @@ class FaultRelay(SelectingRelay):
             else:
                 self._pass_on(line, direction, data[:before])
                 line.plan.fired = True
-                self.faults += 1
                 assert line.plan.fault is not None
+                self.faults[line.plan.fault.kind] += 1
                 if line.ends:
                     _FAULTS[line.plan.fault.kind](self, line, direction)
                 if line.ends and direction not in line.mute:

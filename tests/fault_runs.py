@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,9 +20,10 @@ import awaited
 import psycopg
 from certificates import Certificates
 from fault_relay import CUTS, DOWN, HARMLESS, STALLS, UP, Fault, FaultRelay
-from fault_workload import IN_SESSIONS, STEPS, TABLE, Attempt, verify, work
+from fault_workload import IN_SESSIONS, STEPS, TABLE, Attempt, in_time, verify, work
 from gateway_client import running, wait_for
 from interruptions import Interruption
+from proxy_server import ProxyServer
 from tls_postgres import SERVING, TLSPostgres
 
 import neonps
@@ -48,6 +49,8 @@ _IMPATIENCE = {
     "neonps.flows.channel._FAREWELL": 0.1,
     "neonps.flows.retrying._FIRST_PAUSE": 0.01,
     "neonps.gateway.http.RETRY_AFTER": 0,
+    "neonps.gateway.upstream.CANCEL_TIMEOUT": 0.2,
+    "neonps.gateway.upstream.CLOSE_TIMEOUT": 0.2,
 }
 
 
@@ -60,6 +63,7 @@ class Way(NamedTuple):
         lazy: as the keyword of `connect()`.
         behind: the faults are not between the driver and the gateway, but between that and Postgres.
         secure: with TLS, whose records are what is cut.
+        proxied: through a proxy that has TLS of its own around that; the faults are between the driver and the proxy.
     """
 
     transport: str
@@ -67,10 +71,12 @@ class Way(NamedTuple):
     lazy: bool = False
     behind: bool = False
     secure: bool = False
+    proxied: bool = False
 
     def __str__(self) -> str:
         words = [self.transport, "async" if self.asynchronous else "sync"]
         words += ["lazy"] * self.lazy + ["behind the gateway"] * self.behind + ["with TLS"] * self.secure
+        words += ["through a proxy"] * self.proxied
         return " ".join(words)
 
 
@@ -78,6 +84,7 @@ WAYS = [Way(transport, asynchronous) for transport in ("tcp", "websocket", "http
 LAZY = [Way(transport, asynchronous, lazy=True) for transport in ("tcp", "websocket") for asynchronous in (False, True)]
 SECURE = [way._replace(secure=True) for way in WAYS]
 BEHIND = [Way("websocket", True, behind=True), Way("http", False, behind=True)]
+PROXIED = [Way("websocket", False, secure=True, proxied=True), Way("http", True, secure=True, proxied=True)]
 
 
 class FaultRuns:
@@ -96,6 +103,7 @@ class FaultRuns:
         self._gateway = gateway
         self._relays: dict[str, FaultRelay] = {}
         self._attempts: list[Attempt] = []
+        self._sizes: dict[Way, dict[str, int]] = {}
         self._resources = ExitStack()
         self.counts: Counter[str] = Counter()
 
@@ -104,7 +112,7 @@ class FaultRuns:
         use = self._resources.enter_context
         self._certificates = Certificates(Path(use(TemporaryDirectory())))
         secure_postgres = use(closing(TLSPostgres(self._postgres, self._certificates.context())))
-        secure_gateway = Gateway(Upstream(self._postgres.url), tls=self._certificates.context())
+        self._secure_gateway = secure_gateway = Gateway(Upstream(self._postgres.url), tls=self._certificates.context())
         use(running(secure_gateway))
         ports = {
             "postgres": self._postgres.port,
@@ -140,12 +148,20 @@ class FaultRuns:
         """The relay in which the faults of a way happen."""
         if way.behind:
             return self._relays["postgres of the gateway"]
+        if way.proxied:
+            if "proxy" not in self._relays:
+                use, pem = self._resources.enter_context, self._certificates.server
+                proxy = use(ProxyServer(Path(use(TemporaryDirectory())), cert=pem, key=pem))
+                self._relays["proxy"] = use(FaultRelay("127.0.0.1", proxy.port))
+            return self._relays["proxy"]
         return self._relays["secure " * way.secure + ("postgres" if way.transport == "tcp" else "gateway")]
 
     def keywords(self, way: Way, timeout: float) -> dict[str, Any]:
         """What to connect with."""
         there: dict[str, Any] = {"port": self.relay(way).port}
-        if way.behind:
+        if way.proxied:
+            there = {"gateway": self._secure_gateway.url, "proxy": f"https://127.0.0.1:{self.relay(way).port}"}
+        elif way.behind:
             there["gateway"] = self._broken_gateway.url
         elif way.transport != "tcp":
             there = {"gateway": f"http{'s' * way.secure}://127.0.0.1:{self.relay(way).port}"}
@@ -155,27 +171,38 @@ class FaultRuns:
                 "lazy": way.lazy, **there}  # fmt: skip
 
     def sizes(self, way: Way) -> dict[str, int]:
-        """How many bytes go by in each direction when nothing goes wrong."""
-        plan = self.relay(way).arm(None)
-        attempts = self._work(way, f"{way}", 30)
-        assert all(not attempt.error for attempt in attempts), [attempt.error for attempt in attempts]
-        self._attempts += attempts
-        return plan.carried
+        """How many bytes go by in each direction when nothing goes wrong, as counted for the first who asks."""
+        if way not in self._sizes:
+            plan = self.relay(way).arm(None)
+            attempts = self._work(way, f"{way}", 30)
+            assert all(not attempt.error for attempt in attempts), [attempt.error for attempt in attempts]
+            self._attempts += attempts
+            self._sizes[way] = plan.carried
+        return self._sizes[way]
 
-    def run(self, way: Way, fault: Fault) -> None:
-        """Run the workload under one fault."""
+    def run(self, way: Way, fault: Fault) -> bool:
+        """Run the workload under one fault; gives whether that has happened, which it does not behind the last byte."""
         label = f"{way}, {fault.kind} {fault.direction} at {fault.offset}"
         harmless = fault.kind in HARMLESS
         plan = self.relay(way).arm(fault)
-        attempts = self._work(way, label, 0.2 if fault.kind in STALLS else 30)
+        with patch("neonps.net.stream_socket._RECEIVE_SIZE", 1) if fault.kind == "bytes" else nullcontext():
+            attempts = self._work(way, label, 0.2 if fault.kind in STALLS else 30)
         failed = [attempt for attempt in attempts if attempt.error]
-        assert not (harmless and failed), failed[0].error
-        assert plan.fired or not harmless, f"{label}: it has not happened"
-        if fault.kind in CUTS and way.transport == "http":  # the next request opens a new line
-            assert len(failed) <= 1, [f"{attempt.label}: {attempt.error}" for attempt in failed]
+        if harmless or (fault.kind in CUTS and not plan.fired):
+            assert not failed, f"{failed[0].label}: {failed[0].error}"
+        if fault.kind in CUTS and failed:
+            first, *others = failed
+            where = f"{first.label}: {first.error}"
+            if way.transport == "http":  # the next request opens a new line
+                assert not others, f"{where}; then {others[0].error}"
+            else:
+                assert first.closed or first.label == f"{label}: connect", f"{where}: the connection is not closed"
+                assert all(attempt.dead for attempt in others), f"{where}; then {[other.error for other in others]}"
+        assert plan.fired or fault.offset, f"{label}: it has not happened"
         self.counts["faults"] += plan.fired
         self.counts[fault.kind] += plan.fired
         self._attempts += attempts
+        return plan.fired
 
     def waits(self, way: Way) -> int:
         """How often the workload waits when nothing goes wrong."""
@@ -218,7 +245,8 @@ class FaultRuns:
         connect = neonps.AsyncConnection.connect if way.asynchronous else awaited.connect
         attempt = Attempt(label, "connect")
         try:
-            conn = await connect(self._postgres.url, **self.keywords(way, timeout))
+            with in_time(attempt.label):
+                conn = await connect(self._postgres.url, **self.keywords(way, timeout))
         except (neonps.OperationalError, asyncio.CancelledError, KeyboardInterrupt) as error:
             attempt.failed(error)
             return [attempt]
@@ -228,7 +256,8 @@ class FaultRuns:
             return await work(conn, label, [*steps[first:], *steps[:first]])
         finally:
             was_broken = conn.broken
-            await conn.close()
+            with in_time(f"{label}: close"):
+                await conn.close()
             assert conn.closed, label
             assert conn.broken == was_broken, label
             assert conn._runner.fileno() == -1, f"{label}: a socket was left behind"

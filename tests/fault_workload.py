@@ -7,8 +7,9 @@ or not at all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,10 @@ INSERT = "insert into effect values (%s)"
 
 #: What a program can know of what it has written.
 IN, OUT, UNKNOWN = "in", "out", "unknown"
+
+#: What a step may take, in seconds: a line that is cut is noticed at once, and who waits for one that stalls is told
+#: after some tenths of a second. All else is for a machine that has much to do.
+_IN_TIME = 6.0
 
 _SAYS_UNKNOWN = "It is unknown"
 _SAYS_COMPLETED = "it had been completed before it could be cancelled"
@@ -39,6 +44,8 @@ class Attempt:
         never: those of what was undone in any case.
         outcome: what the program knows of it.
         error: what it was told.
+        dead: the connection was closed before.
+        closed: the connection was closed afterwards.
     """
 
     def __init__(self, label: str, name: str) -> None:
@@ -48,6 +55,7 @@ class Attempt:
         self.never: list[str] = []
         self.outcome = OUT
         self.error = ""
+        self.dead = self.closed = False
         self._last = False
 
     def row(self) -> str:
@@ -247,6 +255,17 @@ STEPS: Sequence[Step] = (select, insert, literal, returning, block, commit, roll
 IN_SESSIONS: Sequence[Step] = (prepared, savepoint, copy_in, copy_out, pipeline_block, stream, cursor_on_server)
 
 
+@contextmanager
+def in_time(label: str) -> Iterator[None]:
+    """What is done in the block, however it ends, takes no longer than it may."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        took = time.monotonic() - began
+        assert took < _IN_TIME, f"{label}: it has taken {took:.1f} seconds"
+
+
 async def work(conn: Any, label: str, steps: Sequence[Step]) -> list[Attempt]:
     """Take the steps one after the other, whatever becomes of them, and check what the connection says of itself.
 
@@ -258,8 +277,10 @@ async def work(conn: Any, label: str, steps: Sequence[Step]) -> list[Attempt]:
             break
         attempt = Attempt(label, step.__name__)
         attempts.append(attempt)
+        attempt.dead = conn.closed
         try:
-            await step(conn, attempt)
+            with in_time(attempt.label):
+                await step(conn, attempt)
         except (neonps.OperationalError, asyncio.CancelledError, KeyboardInterrupt) as error:
             if not attempt.error:
                 attempt.failed(error)
@@ -269,6 +290,7 @@ async def work(conn: Any, label: str, steps: Sequence[Step]) -> list[Attempt]:
             raise AssertionError(f"{attempt.label}: {type(error).__name__}: {error}") from error
         else:
             attempt.succeeded()
+        attempt.closed = conn.closed
         await check_state(conn, attempt)
     return attempts
 
@@ -276,6 +298,9 @@ async def work(conn: Any, label: str, steps: Sequence[Step]) -> list[Attempt]:
 async def check_state(conn: Any, attempt: Attempt) -> None:
     """A connection is ready for the next transaction, or says that it is lost."""
     where = f"{attempt.label}: {attempt.error}"
+    if attempt.dead:
+        assert conn.closed, f"{where}: what was closed has come to life again"
+        assert attempt.outcome == OUT, f"{where}: nothing was sent, so it cannot have been done"
     if not conn.closed:
         assert conn.info.transaction_status.name == "IDLE", where
         assert conn.info.pipeline_status.name == "OFF", where

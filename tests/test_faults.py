@@ -10,7 +10,19 @@ from collections.abc import Iterator
 
 import pytest
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import (
+    BEHIND,
+    LAZY,
+    PROXIED,
+    SECURE,
+    WAYS,
+    FaultRuns,
+    Way,
+    descriptors,
+    fault_at,
+    positions,
+    small_pieces,
+)
 from gateway_client import wait_for
 
 from neonps.embedded import EmbeddedPostgres
@@ -21,8 +33,8 @@ def _words(way: Way) -> str:
     return str(way).replace(" ", "-")
 
 
-all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND], ids=_words)
-ways_to_the_gateway = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE], ids=_words)
+all_ways = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *BEHIND, *PROXIED], ids=_words)
+ways_to_interrupt = pytest.mark.parametrize("way", [*WAYS, *LAZY, *SECURE, *PROXIED], ids=_words)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +61,7 @@ def test_a_line_that_is_cut(runs: FaultRuns, way: Way) -> None:
     wait_for(lambda: descriptors() <= before)
 
 
-@ways_to_the_gateway  # which waits longer for Postgres than tests can
+@all_ways
 def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
     sizes = runs.sizes(way)
     before, faults = descriptors(), runs.counts["faults"]
@@ -64,10 +76,12 @@ def test_a_line_that_stalls(runs: FaultRuns, way: Way) -> None:
 def test_a_line_that_is_slow(runs: FaultRuns, way: Way) -> None:
     for kind in HARMLESS:
         runs.run(way, Fault(kind, UP, 0))
+    at = evenly(1, positions(sizes := runs.sizes(way)), f"slow {way}")[0]
+    runs.run(way, fault_at(HARMLESS[at % len(HARMLESS)], sizes, at))
     runs.settle()
 
 
-@ways_to_the_gateway
+@ways_to_interrupt
 def test_an_interruption(runs: FaultRuns, way: Way) -> None:
     waits = runs.waits(way)
     before = descriptors()

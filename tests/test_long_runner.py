@@ -105,6 +105,18 @@ def test_bad_arguments(checkout: Path, arguments: list[str], message: str) -> No
     assert "Traceback" not in ran.stderr
 
 
+def test_who_hangs_is_ended(checkout: Path) -> None:
+    long = checkout / "tests" / "long"
+    (long / "hanging.py").write_text("import threading\n\ndef main(seconds):\n    threading.Event().wait()\n")
+    source = (long / "__main__.py").read_text()
+    (long / "__main__.py").write_text(source.replace("_HANGS = 1200.0", "_HANGS = 0.0"))
+    ran = run(checkout, "--seconds", "0.5", "hanging", "counting")
+    assert ran.returncode == 1
+    assert 'hanging.py", line 4 in main' in ran.stderr
+    assert ran.stderr.endswith("hanging has failed: its process has ended with status 1\n")
+    assert "| counting | rounds made | 12,345 |" in ran.stdout
+
+
 def test_without_assertions_nothing_is_run(checkout: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-O", "-m", "tests.long"], cwd=checkout, capture_output=True, encoding="utf-8", timeout=60

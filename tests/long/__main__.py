@@ -9,6 +9,7 @@ that memory and file descriptors that one counts are its own.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import platform
 import subprocess
@@ -29,6 +30,9 @@ _IN_CHILD = "import sys; from tests.long.__main__ import child; child(sys.argv[1
 
 _INTERRUPTED = 130
 
+#: Who takes so much longer than it was told, in seconds, hangs: even the largest sizes of `load` take less.
+_HANGS = 1200.0
+
 
 def topics() -> list[str]:
     """All topics that there are, in order."""
@@ -37,7 +41,11 @@ def topics() -> list[str]:
 
 
 def child(topic: str, seconds: float, file: str) -> None:
-    """Run a topic in this process; write its figures, or why it has failed, to a file."""
+    """Run a topic in this process; write its figures, or why it has failed, to a file.
+
+    If it hangs, what its threads do is printed, and the process ends.
+    """
+    faulthandler.dump_traceback_later(seconds + _HANGS, exit=True)
     sys.path.insert(0, str(TESTS))  # where the helpers of the tests are
     outcome: dict[str, Any] = {"figures": {}, "failure": None}
     try:
@@ -49,6 +57,7 @@ def child(topic: str, seconds: float, file: str) -> None:
         outcome["failure"] = (
             f"{type(error).__name__}: {told or where.line} ({Path(where.filename).name}:{where.lineno})"
         )
+    faulthandler.cancel_dump_traceback_later()
     Path(file).write_text(json.dumps(outcome), encoding="utf-8")
 
 

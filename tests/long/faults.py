@@ -1,17 +1,23 @@
 """Breaks the line at every byte: each offset of both directions, of each way to the server, with each kind of cut.
 
 As many as there is time for are taken, those that were not evenly among those that were: after one pass the line was
-cut at each offset, by one of the kinds, and after the next by another. In between it stalls at some, and calls are
-interrupted. There are some processes, since much of it is waiting; each has some of the ways.
+cut at each offset, by one of the kinds, and after the next by another. In between it stalls at some, is slow at some,
+and calls are interrupted. There are some processes, since much of it is waiting; each has some of the ways.
+
+"offsets cut" are those where it did happen. The last ones of a way may not occur: a TLS handshake is some bytes longer
+or shorter each time, and so is what a lazy connection does, which leaves its login to one step or another.
+"effects lost or done twice" can only be 0: with any other number this fails, and says which they were.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from math import gcd
 from multiprocessing import get_context
@@ -20,19 +26,37 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fault_relay import CUTS, HARMLESS, STALLS, UP, Fault
-from fault_runs import BEHIND, LAZY, SECURE, WAYS, FaultRuns, Way, descriptors, fault_at, positions, small_pieces
+from fault_runs import (
+    BEHIND,
+    LAZY,
+    PROXIED,
+    SECURE,
+    WAYS,
+    FaultRuns,
+    Way,
+    descriptors,
+    fault_at,
+    positions,
+    small_pieces,
+)
 from gateway_client import wait_for
+from resident import kilobytes_grown, resident
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.local import serve
 
-ALL = [*WAYS, *LAZY, *SECURE, *BEHIND]
+ALL = [*WAYS, *LAZY, *SECURE, *BEHIND, *PROXIED]
 
 #: One in so many of the offsets of a way is cut until another way has its turn: all are through at the same time.
 _SHARE = 1000
 
-#: In how many turns of a way it stalls once: a stall takes its time, however fast the machine is.
+#: In how many turns of a way it stalls once, and is slow once: that takes its time, however fast the machine is.
 _TURNS = 5
+
+#: Who takes longer for one workload hangs, in seconds, and is ended. Most of them are over in a tenth of a second.
+_HANGS = 120.0
+
+_GROWN = "memory grown in one process at most, KB"
 
 
 class _Order:
@@ -40,12 +64,14 @@ class _Order:
 
     Attributes:
         taken: how many were.
+        fired: 1 for each at which the fault has happened.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
         self._step = next(step for step in range(int(total * 0.618), total) if gcd(step, total) == 1)
         self.taken = 0
+        self.fired = bytearray(total)
 
     def take(self) -> int:
         self.taken += 1
@@ -60,53 +86,80 @@ def main(seconds: float) -> dict[str, int]:
     """
     processes = (os.cpu_count() or 1) + 1
     figures: Counter[str] = Counter()
+    grown = 0
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for counted in pool.map(_run, [(seconds, ALL[number::processes]) for number in range(processes)]):
+            grown = max(grown, counted.pop(_GROWN))
             figures.update(counted)
-    return {**figures, "effects lost or done twice": 0}
+    return {**figures, _GROWN: grown, "effects lost or done twice": 0}
 
 
 def _run(work: tuple[float, list[Way]]) -> dict[str, int]:
     """Break the lines of some ways for some seconds."""
     seconds, ways = work
     end = time.monotonic() + seconds
-    with EmbeddedPostgres() as postgres, serve(postgres.url) as server, small_pieces():
-        with FaultRuns(postgres, server.gateway) as runs:
-            try:
-                offsets, cut = _break_lines(runs, ways, end)
-            except BaseException:
-                traceback.print_exc()  # the other processes go on for as long as they were told
-                raise
-            figures = dict(runs.counts)
-    return {"ways": len(ways), "offsets": offsets, "offsets cut": cut, **figures}
+    faulthandler.dump_traceback_later(_HANGS, exit=True)
+    try:
+        with EmbeddedPostgres() as postgres, serve(postgres.url) as server, small_pieces():
+            with FaultRuns(postgres, server.gateway) as runs:
+                return break_lines(runs, ways, end, lambda: faulthandler.dump_traceback_later(_HANGS, exit=True))
+    except BaseException:
+        traceback.print_exc()  # the other processes go on for as long as they were told
+        raise
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
-def _break_lines(runs: FaultRuns, ways: list[Way], end: float) -> tuple[int, int]:
-    """Gives how many offsets there are, and at how many of them the line was cut."""
+def break_lines(
+    runs: FaultRuns, ways: list[Way], end: float, alive: Callable[[], object] = lambda: None
+) -> dict[str, int]:
+    """Break the lines of some ways until it is time to end; gives what was done, by what it counts.
+
+    Args:
+        alive: is called before each workload.
+    """
     sizes = {way: runs.sizes(way) for way in ways}
-    cuts, stalls = ({way: _Order(positions(sizes[way])) for way in ways} for _ in range(2))
+    cuts, stalls, slow = ({way: _Order(positions(sizes[way])) for way in ways} for _ in range(3))
     waits = {way: runs.waits(way) for way in ways if not way.behind}
+
+    def fault(way: Way, kinds: Sequence[str], order: _Order, number: int | None = None) -> None:
+        alive()
+        at = order.take()
+        number = order.taken // order.total + at if number is None else number
+        order.fired[at] |= runs.run(way, fault_at(kinds[number % len(kinds)], sizes[way], at))
+
     for way in ways:
         for kind in HARMLESS:
+            alive()
             runs.run(way, Fault(kind, UP, 0))
     runs.settle()
-    before = descriptors()
+    before, warm = descriptors(), 0
     turns = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or not turns:
         for way in ways:
             for _ in range(cuts[way].total // _SHARE):
-                at = cuts[way].take()
-                kind = CUTS[(cuts[way].taken // cuts[way].total + at) % len(CUTS)]
-                runs.run(way, fault_at(kind, sizes[way], at))
-            if turns % _TURNS == 0 and not way.behind:
-                runs.run(way, fault_at(STALLS[turns // _TURNS % len(STALLS)], sizes[way], stalls[way].take()))
+                fault(way, CUTS, cuts[way])
+            if turns % _TURNS == 0:
+                fault(way, STALLS, stalls[way], turns // _TURNS)
+                fault(way, HARMLESS, slow[way], turns // _TURNS)
+            alive()
             _interrupt(runs, way, waits.get(way, 0), turns)
             runs.settle()
-            if time.monotonic() > end:
+            if time.monotonic() > end and turns:
                 break
         turns += 1
         wait_for(lambda: descriptors() <= before)
-    return sum(order.total for order in cuts.values()), sum(min(order.taken, order.total) for order in cuts.values())
+        warm = warm or resident()
+    taken = sum(min(order.taken, order.total) for order in cuts.values())
+    cut = sum(sum(order.fired) for order in cuts.values())
+    return {
+        "ways": len(ways),
+        "offsets": sum(order.total for order in cuts.values()),
+        "offsets cut": cut,
+        "offsets that did not occur": taken - cut,
+        **runs.counts,
+        _GROWN: kilobytes_grown(warm),
+    }
 
 
 def _interrupt(runs: FaultRuns, way: Way, waits: int, number: int) -> None:

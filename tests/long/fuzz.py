@@ -33,7 +33,9 @@ def main(seconds: float) -> dict[str, int]:
     """
     guided = importlib.util.find_spec("atheris") is not None
     figures = _at_random(seconds / 2 if guided else seconds)
-    if guided:
+    if not guided:
+        print("atheris is not installed: nothing is guided by coverage", flush=True)
+    else:
         figures["inputs guided by coverage"] = _guided(seconds / 2)
     return figures
 
@@ -41,22 +43,27 @@ def main(seconds: float) -> dict[str, int]:
 def _at_random(seconds: float) -> dict[str, int]:
     from fuzz_targets import TARGETS
     from fuzzing import attempt, mutated
+    from resident import kilobytes_grown, resident
 
     logging.disable(logging.WARNING)  # of sessions that end and time zones that are unknown
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"fuzzing with seed {seed}", flush=True)
     rng = random.Random(seed)
     figures = {"decoders fuzzed": len(TARGETS), "inputs at random": 0, "of these taken": 0}
-    end = time.monotonic() + seconds
+    begin = time.monotonic()
+    end, warm = begin + seconds, 0
     while time.monotonic() < end:
         for target in rng.sample(list(TARGETS.values()), len(TARGETS)):
+            if not warm and time.monotonic() > begin + seconds / 3:
+                warm = resident()
             stop = min(end, time.monotonic() + 0.2)
-            while (begin := time.monotonic()) < stop:
+            while (began := time.monotonic()) < stop:
                 data = mutated(rng.choice(target.seeds), rng, target.seeds)
                 figures["of these taken"] += attempt(target, data)
                 figures["inputs at random"] += 1
-                assert time.monotonic() - begin < _LONGEST, f"this has taken too long: {data!r:.2000}"
+                assert time.monotonic() - began < _LONGEST, f"this has taken too long: {data!r:.2000}"
     logging.disable(logging.NOTSET)
+    figures["memory grown, KB"] = kilobytes_grown(warm or resident())
     return figures
 
 

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import psycopg
 from fault_relay import CUTS, DOWN, HARMLESS, UP, Fault, FaultRelay, Plan
 from fault_runs import descriptors
 from gateway_client import wait_for
+from resident import kilobytes_grown, resident
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
@@ -35,6 +37,9 @@ BALANCE = 1000
 
 #: Threads or tasks for each way.
 _WORKERS = 3
+
+#: What it takes to remember what was told of a transfer, in bytes.
+_NOTE = 300
 
 #: In seconds.
 _TIMEOUT = 2.0
@@ -57,13 +62,20 @@ class Transfers:
     """What programs were told of their transfers.
 
     Attributes:
-        told: "in", "out" or "unknown" by the id of the transfer.
+        told: by the id of the transfer "in" or "out"; or why that is unknown: "lost" with the connection, "stalled",
+            "cancelled", or "timeout" of a request, which can be since another line has stalled, and keeps its locks.
+        warm: a third of the time is over.
         going: there is time left.
     """
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        now = time.monotonic()
+        self._warm, self._end = now + seconds / 3, now + seconds
         self.told: dict[str, str] = {}
+
+    @property
+    def warm(self) -> bool:
+        return time.monotonic() > self._warm
 
     @property
     def going(self) -> bool:
@@ -81,12 +93,13 @@ class Transfers:
     def failed(self, name: str, error: neonps.Error) -> None:
         """Take note of what an error says."""
         if error.outcome_unknown:
-            self.told[name] = "unknown"
+            in_time = not str(error).startswith("timeout: ")
+            self.told[name] = "lost" if in_time else "timeout" if name.startswith("http") else "stalled"
         else:
             self.told[name] = "out"
 
-    def check(self, admin: psycopg.Connection[Any]) -> dict[str, int]:
-        """Compare with the database."""
+    def check(self, admin: psycopg.Connection[Any], cuts: int, stalls: int) -> dict[str, int]:
+        """Compare with the database, and with how many lines were cut, and have stalled."""
         found = Counter(row[0] for row in admin.execute("select id from transfer"))
         twice = [name for name, count in found.items() if count > 1]
         lost = [name for name, told in self.told.items() if told == "in" and name not in found]
@@ -103,17 +116,23 @@ class Transfers:
         ).fetchall()
         assert not wrong, f"balances that no transfer explains: {wrong}"
         counts = Counter(self.told.values())
-        return {"transfers": len(self.told), "committed": counts["in"], "failed": counts["out"],
-                "unknown": counts["unknown"], "lost or done twice": 0}  # fmt: skip
+        assert counts["lost"] <= cuts, f"{counts['lost']} outcomes were lost, but only {cuts} lines cut"
+        assert counts["stalled"] <= stalls, f"{counts['stalled']} outcomes have stalled, but only {stalls} lines"
+        unknown = counts["lost"] + counts["stalled"] + counts["timeout"] + counts["cancelled"]
+        return {"transfers": len(self.told), "committed": counts["in"], "failed": counts["out"], "unknown": unknown,
+                "lost or done twice": 0}  # fmt: skip
 
 
-def _chance() -> Plan:
-    """A line with a fault at some byte, most of them some way off."""
-    return Plan(Fault(random.choice(_KINDS), random.choice((UP, DOWN)), int(random.expovariate(1 / 6_000))))
+def _chance(after: int) -> Plan:
+    """A line with a fault at some byte; `after` is the average."""
+    return Plan(Fault(random.choice(_KINDS), random.choice((UP, DOWN)), int(random.expovariate(1 / after))))
 
 
-def main(seconds: float) -> dict[str, int]:
+def main(seconds: float, after: int = 6_000) -> dict[str, int]:
     """Run for so long; gives what was done, by what it counts.
+
+    Args:
+        after: how many bytes a line carries on the average until something happens to it.
 
     Raises:
         AssertionError: a transfer was lost, half done, or done twice, or the driver has told something wrong.
@@ -123,8 +142,8 @@ def main(seconds: float) -> dict[str, int]:
     with (
         EmbeddedPostgres() as postgres,
         serve(postgres.url) as server,
-        FaultRelay(postgres.host, postgres.port, _chance) as direct,
-        FaultRelay(server.gateway.host, server.gateway.port, _chance) as before,
+        FaultRelay(postgres.host, postgres.port, partial(_chance, after)) as direct,
+        FaultRelay(server.gateway.host, server.gateway.port, partial(_chance, after)) as before,
         psycopg.connect(postgres.url, autocommit=True) as admin,
     ):
         admin.execute(TABLES)
@@ -136,21 +155,29 @@ def main(seconds: float) -> dict[str, int]:
         }
         transfers = Transfers(seconds)
         files, threads = descriptors(), threading.active_count()
-        _run_all(transfers, postgres.url, ways, admin)
+        warm = _run_all(transfers, postgres.url, ways, admin)
         wait_for(lambda: not direct.connections and not before.connections)
         others = (
             "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
         )
         wait_for(lambda: admin.execute(others).fetchone() == (0,))
         wait_for(lambda: descriptors() <= files and threading.active_count() <= threads)
-        figures = {**transfers.check(admin), "faults": direct.faults + before.faults}
+        faults = direct.faults + before.faults
+        cuts = sum(faults[kind] for kind in CUTS)
+        figures = {**transfers.check(admin, cuts, faults["stall"]), "faults": sum(faults.values())}
+        figures["memory grown, KB"] = kilobytes_grown(warm, _NOTE * len(transfers.told))
         assert figures["committed"], "nothing was done"
         assert figures["faults"], "nothing has gone wrong"
         return figures
 
 
-def _run_all(transfers: Transfers, url: str, ways: dict[str, dict[str, Any]], admin: psycopg.Connection[Any]) -> None:
-    """Have all workers move money until the time is over, and watch the sum meanwhile."""
+def _run_all(transfers: Transfers, url: str, ways: dict[str, dict[str, Any]], admin: psycopg.Connection[Any]) -> int:
+    """Have all workers move money until the time is over, and watch the sum meanwhile.
+
+    Returns:
+        How much memory there was after a third of the time, in bytes.
+    """
+    warm = 0
     failures: list[BaseException] = []
 
     def start(target: Callable[..., object], *args: Any) -> threading.Thread:
@@ -170,11 +197,14 @@ def _run_all(transfers: Transfers, url: str, ways: dict[str, dict[str, Any]], ad
         total = admin.execute("select sum(balance) from account").fetchone()
         assert total == (ACCOUNTS * BALANCE,), f"the sum is {total}"
         threading.Event().wait(0.2)
+        if not warm and transfers.warm:
+            warm = resident()
     for thread in running:
         thread.join(120)
         assert not thread.is_alive(), "a worker hangs"
     if failures:
         raise failures[0]
+    return warm or resident()
 
 
 def _settings(keywords: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +287,7 @@ async def _move_async(pool: Any, transfers: Transfers, name: str, steps: list[tu
             transfers.told[name] = "in"
     except asyncio.CancelledError:
         if transfers.told[name] == "out" and last:
-            transfers.told[name] = "unknown"
+            transfers.told[name] = "cancelled"
         raise
     except _FAILURES as error:
         if transfers.told[name] == "out":
