@@ -201,10 +201,15 @@ def test_what_an_answer_means_for_what_was_sent(transport: str, status: str, unk
         ("FATAL", "28P01", False),
         ("FATAL", "53300", False),
         ("ERROR", "08006", False),
+        (None, "08P01", True),
+        (None, "53300", False),
     ],
 )
-def test_what_an_error_means_for_what_was_sent(transport: str, severity: str, code: str, unknown: bool) -> None:
-    """One that ends the session can come from somebody who has lost Postgres, and does not know what it has done."""
+def test_what_an_error_means_for_what_was_sent(transport: str, severity: str | None, code: str, unknown: bool) -> None:
+    """One that ends the session can come from somebody who has lost Postgres, and does not know what it has done.
+
+    So can one that does not say how severe it is, which Postgres always does.
+    """
     body = json.dumps({"message": "so it is", "severity": severity, "code": code}).encode()
     with FakeServer(http_answer("400 Bad Request", body, "Content-Type: application/json")) as server:
         conn = neonps.connect(**elsewhere(transport, "127.0.0.1", server.port))

@@ -12,6 +12,7 @@ from gateway_client import ERROR_FIELDS, RAW, Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neonps.gateway import execution
 from neonps.gateway.values import ARRAY_TYPES, SCALARS, STRINGS, array_converter, parse_json, to_json, to_postgres
 
 # What is answered to a single statement
@@ -378,10 +379,34 @@ def test_one_statement_per_query(client: Client) -> None:
 
 
 def test_copy_takes_a_session(client: Client, numbers: Callable[[], list[int]]) -> None:
+    answer = client.query("copy numbers from stdin")
+    assert (answer.status, answer.json["code"]) == (400, None)
+    assert "COPY" in answer.json["message"]
     for copy in ("copy numbers from stdin", "copy (select 1) to stdout"):
-        answer = client.query(copy)
-        assert (answer.status, answer.json["code"]) == (400, None)
-        assert "COPY" in answer.json["message"]
         answer = client.batch([{"query": "insert into numbers values (1)"}, {"query": copy}])
         assert answer.status == 400
     assert numbers() == []
+
+
+INSERT = "insert into numbers values (1)"
+
+#: Statements that have taken effect when it turns out that their results cannot be given.
+RUN_IN_VAIN = {
+    "a value that is not UTF-8": f"{INSERT} returning set_config('client_encoding', 'LATIN1', false), 'ü'",
+    "a COPY": f"copy ({INSERT} returning a) to stdout",
+    "a type of which nothing is known": f"{INSERT} returning null::pg_class",
+}
+
+
+@pytest.mark.parametrize("statement", RUN_IN_VAIN.values(), ids=RUN_IN_VAIN)
+def test_a_result_that_cannot_be_given(
+    client: Client, numbers: Callable[[], list[int]], statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 says that nothing was done, as after an error of Postgres: so it is in a transaction alone."""
+    monkeypatch.setattr(execution, "ARRAY_TYPES_QUERY", b"select 1/0 from pg_type where oid = any ($1)")
+    assert client.batch([{"query": statement}]).status == 400
+    assert numbers() == []
+    answer = client.query(statement)
+    assert answer.status == 500
+    assert "the statement was run" in answer.json["msg"]
+    assert numbers() == [1]

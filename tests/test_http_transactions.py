@@ -528,3 +528,19 @@ def test_a_block_after_a_read_in_a_level_with_a_snapshot(numbers: Numbers, conn:
         one = conn.execute("select count(*) from numbers")
         two = conn.execute("select count(*) from numbers")
     assert one.fetchone() == two.fetchone() == (1,)
+
+
+def test_a_row_factory_that_fails_keeps_no_result_from_other_cursors(numbers: Numbers, connect: Connect) -> None:
+    conn = connect()
+    first = conn.execute("insert into numbers values (1) returning a")
+    bad = conn.cursor(row_factory=neonps.rows.scalar_row).execute("select")
+    worse = conn.cursor(row_factory=neonps.rows.scalar_row).execute("select")
+    last = conn.execute("insert into numbers values (2) returning a")
+    with pytest.raises(neonps.ProgrammingError, match="at least one column") as caught:
+        conn.commit()
+    assert caught.value.outcome_unknown  # it is not that nothing was done
+    assert numbers() == [1, 2]
+    assert (first.fetchone(), last.fetchone()) == ((1,), (2,))
+    for cursor in (bad, worse):
+        with pytest.raises(neonps.InterfaceError, match="doesn't have a result"):
+            cursor.fetchone()

@@ -11,8 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from fake_server import FakeServer
 from fault_relay import CUTS, DOWN, UP, Fault, FaultRelay
 from gateway_client import running, wait_for
+from refused import elsewhere
 from relay import Relay
 from transports import Connect, Connection, Numbers, on_sessions, over_http
 
@@ -482,6 +484,28 @@ def test_a_transaction_that_turns_out_to_write(numbers: Numbers, relayed: Connec
     assert not caught.value.outcome_unknown
     relay.mute()
     lose(lambda: conn.batch(["set transaction read write", INSERT]), lambda: numbers() == [1])
+
+
+@over_http
+def test_a_transaction_that_only_reads_until_that_is_reset(transport: str) -> None:
+    """Until version 15 Postgres lets a batch do so."""
+    with FakeServer(b"") as server:
+        with neonps.connect(**elsewhere(transport, "127.0.0.1", server.port)) as conn:
+            with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+                conn.batch(["reset transaction_read_only", INSERT], read_only=True)
+            assert caught.value.outcome_unknown
+
+
+@over_http
+def test_the_time_is_over_behind_a_request_that_has_committed(numbers: Numbers, auto: Connection) -> None:
+    """A batch has a pipeline run what it has collected so far, and that is part of the same call."""
+    auto.timeout = 1
+    with auto.pipeline():
+        auto.execute(INSERT)
+        with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
+            auto.batch(["select pg_sleep(100)"], read_only=True)
+    assert numbers() == [1]
+    assert caught.value.outcome_unknown
 
 
 @over_http

@@ -25,7 +25,7 @@ from neonps import errors
 from neonps.embedded import EmbeddedPostgres
 from neonps.flows import retrying
 from neonps.flows.http import HttpTransport
-from neonps.flows.requests import Clock, DeadlinePassed, Flow, Open, Pause
+from neonps.flows.requests import Clock, Close, DeadlinePassed, Flow, Open, Pause, Send
 from neonps.gateway import Gateway, Upstream
 from neonps.query import PostgresQuery
 from neonps.settings import resolve
@@ -45,9 +45,15 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
 STARTING = fatal("57P03", "the database system is starting up")
 BUSY = http("503 Service Unavailable", b'{"msg": "try again"}')
 BUSY_FOR_NO_TIME = http("503 Service Unavailable", b'{"msg": "try again"}', "Retry-After: 0")
-STARTING_OVER_HTTP = http(
-    "400 Bad Request", json.dumps({"message": "starting up", "code": "57P03", "severity": "FATAL"}).encode()
-)
+
+
+def of_postgres(sqlstate: str, severity: str) -> bytes:
+    """The body of an answer that has an error of Postgres."""
+    return json.dumps({"message": "no", "code": sqlstate, "severity": severity}).encode()
+
+
+STARTING_OVER_HTTP = http("400 Bad Request", of_postgres("57P03", "FATAL"))
+FULL_OVER_HTTP = http("503 Service Unavailable", of_postgres("53300", "FATAL"), "Retry-After: 0")
 
 
 def way_to(transport: str, port: int) -> dict[str, Any]:
@@ -129,7 +135,7 @@ def test_a_gateway_that_is_busy(url: str, transport: str, real: tuple[str, int],
 
 
 @over_http
-@pytest.mark.parametrize("refusal", [BUSY_FOR_NO_TIME, STARTING_OVER_HTTP])
+@pytest.mark.parametrize("refusal", [BUSY_FOR_NO_TIME, STARTING_OVER_HTTP, FULL_OVER_HTTP])
 def test_a_service_that_is_busy(
     numbers: Numbers, url: str, transport: str, real: tuple[str, int], refusal: bytes
 ) -> None:
@@ -143,18 +149,55 @@ def test_a_service_that_is_busy(
 
 
 @over_http
-def test_a_service_that_may_have_begun(numbers: Numbers, url: str, transport: str, real: tuple[str, int]) -> None:
-    """A proxy answers 503 also when it has lost the server in the middle of the request."""
-    with WakingServer(*real, BUSY, refusals=1) as server:
+def test_a_gateway_that_has_too_many_clients(
+    numbers: Numbers,
+    url: str,
+    dsn: str,
+    transport: str,
+    attempts: Callable[[], int],
+    in_thread: Callable[..., Future[Any]],
+) -> None:
+    with running(Gateway(Upstream(dsn), max_connections=1)) as gateway:
+        way = way_to(transport, gateway.port)
+        with neonps.connect(url, transport=transport, autocommit=True, connect_timeout=60, **way) as conn:
+            with socket.create_connection((gateway.host, gateway.port)):
+                future = in_thread(conn.execute, "insert into numbers values (1)")
+                wait_for(lambda: attempts() >= 1)
+            assert future.result().rowcount == 1
+    assert numbers() == [1]
+
+
+@over_http
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BUSY,
+        http("503 Backend fetch failed", b"<h1>Error 503 Backend fetch failed</h1>", "Retry-After: 0"),
+        http("503 Service Unavailable", b"", "Retry-After: 0"),
+        http("503 Service Unavailable", b'{"message": "the upstream is gone"}', "Retry-After: 0"),
+        http("503 Service Unavailable", of_postgres("08006", "FATAL"), "Retry-After: 0"),
+        http("400 Bad Request", b'{"message": "no", "code": "57P04"}'),
+    ],
+)
+def test_a_service_that_may_have_begun(
+    numbers: Numbers, url: str, transport: str, real: tuple[str, int], answer: bytes
+) -> None:
+    """A proxy answers 503 also when it has lost the server in the middle of the request.
+
+    What is in a read-only transaction is not sent again either: it can have notified somebody.
+    """
+    with WakingServer(*real, answer, refusals=1) as server:
         way = way_to(transport, server.port)
         with neonps.connect(url, transport=transport, autocommit=True, **way) as conn:
             with pytest.raises(neonps.OperationalError, match="unknown whether") as caught:
                 conn.execute("insert into numbers values (1)")
-            assert caught.value.status == 503
+            assert caught.value.outcome_unknown
             assert server.accepted == 1
-    with WakingServer(*real, BUSY, refusals=1) as server:
-        use(url, transport, server.port)  # a transaction that only reads
-        assert server.accepted == 2
+    with WakingServer(*real, answer, refusals=1) as server:
+        with pytest.raises(neonps.OperationalError) as caught:
+            use(url, transport, server.port)
+        assert not caught.value.outcome_unknown  # the documented meaning: it only reads
+        assert server.accepted == 1
     assert numbers() == []
 
 
@@ -268,7 +311,7 @@ def test_not_longer_than_a_call_may_take(url: str, transport: str) -> None:
 )
 def test_retry_after(url: str, transport: str, after: str, waits: bool) -> None:
     """What is longer than there is time for is not waited for at all; a date is as if it were not there."""
-    with FakeServer(http("503 No", b"{}", f"Retry-After: {after}")) as server:
+    with FakeServer(http("503 No", b'{"msg": "no"}', f"Retry-After: {after}")) as server:
         with pytest.raises(neonps.OperationalError) as caught:
             use(url, transport, server.port, connect_timeout=2)
         assert (server.accepted > 1) == waits
@@ -277,7 +320,7 @@ def test_retry_after(url: str, transport: str, after: str, waits: bool) -> None:
 
 @over_http
 def test_what_was_not_run_has_not_taken_effect(url: str, transport: str) -> None:
-    with FakeServer(http("503 No", b"{}", "Retry-After: 100")) as server:
+    with FakeServer(http("503 No", b'{"msg": "no"}', "Retry-After: 100")) as server:
         way = way_to(transport, server.port)
         with neonps.connect(url, transport=transport, autocommit=True, connect_timeout=2, **way) as conn:
             with pytest.raises(neonps.OperationalError) as caught:
@@ -358,6 +401,46 @@ def test_a_request_is_tried_again_as_often_as_there_is_time(last: BaseException)
                 request = flow.throw(REFUSED if attempts < 2000 else last)
             else:
                 request = flow.send(now if isinstance(request, Clock) else None)
+
+
+# Closed meanwhile
+
+
+@over_http
+def test_another_thread_closes_it_between_attempts(
+    url: str, transport: str, attempts: Callable[[], int], in_thread: Callable[..., Future[Any]]
+) -> None:
+    """When close() has returned, nothing is sent any more."""
+    with FakeServer(http("503 No", b'{"msg": "no"}', "Retry-After: 1")) as server:
+        conn = neonps.connect(url, transport=transport, autocommit=True, **way_to(transport, server.port))
+        future = in_thread(conn.execute, "insert into numbers values (1)")
+        wait_for(lambda: attempts() == 1)
+        conn.close()
+        with pytest.raises(neonps.OperationalError, match="closed by another thread") as caught:
+            future.result()
+        assert not caught.value.outcome_unknown
+        assert server.received.count(b"POST ") == 1
+
+
+@pytest.mark.parametrize("during", [Pause, Open])
+def test_it_is_closed_while_a_connection_is_opened(during: type) -> None:
+    url = "postgresql://u:p@localhost/db?gateway=http://localhost:1"
+    transport = HttpTransport(resolve(url, {"transport": "http", "connect_timeout": 60}, {}))
+    transport.autocommit = True
+    query = PostgresQuery(Transformer())
+    query.convert("select 1", None)
+    flow = transport.execute(query, binary=False, deliver=lambda results: None)
+    asked = [next(flow)]
+    with pytest.raises(neonps.OperationalError, match="closed by another thread"):
+        while len(asked) < 20:
+            transport.closed = transport.closed or isinstance(asked[-1], during)
+            if isinstance(asked[-1], Open) and during is Pause:
+                asked.append(flow.throw(REFUSED))
+            else:
+                asked.append(flow.send(0.0 if isinstance(asked[-1], Clock) else None))
+    assert isinstance(asked[-1], Close)  # what was opened is not left behind
+    assert not any(isinstance(each, Send) for each in asked)
+    assert sum(isinstance(each, Open) for each in asked) == 1
 
 
 # Interrupted

@@ -28,7 +28,7 @@ from neonps.flows.requests import TLS, Send
 from neonps.hosts import Host
 from neonps.protocol import backend as b
 from neonps.protocol import frontend as f
-from neonps.protocol.sqlhttp import Statement
+from neonps.protocol.sqlhttp import SHOWN_MESSAGE, Statement
 from neonps.tracebacks import drop_locals
 
 FAILS = "select 1/0 where %s::text is not null"
@@ -107,6 +107,31 @@ def test_a_server_that_shows_what_it_gets(transport: str, name: str, early: str)
         with neonps.connect(**{**keywords, **where}, pipeline_connect=early, require_auth=allowed) as conn:
             conn.execute("select %s", [VALUE])
     check_hidden("\n".join((*parts, shown(caught.value))), SECRET, TOKEN, *([] if transport == "http" else [VALUE]))
+
+
+#: Answers of which so much is shown that a secret behind it would be cut in two.
+LONG_ANSWERS = {
+    "a page": (b"%b", 190),
+    "a page with much that is not shown": (b"<!-- %b", 4076),
+    "JSON": (b'{"msg": "%b"}', SHOWN_MESSAGE - 10),
+    "a string": (b'"%b"', SHOWN_MESSAGE - 10),
+}
+
+
+@pytest.mark.parametrize("name", LONG_ANSWERS)
+@pytest.mark.parametrize("secret", [quote(SECRET), TOKEN])
+def test_a_secret_where_an_excerpt_ends(name: str, secret: str) -> None:
+    form, length = LONG_ANSWERS[name]
+    filler = b" " * (length - 10) + b"-->" if form.startswith(b"<") else b"x" * length
+    body = form % (filler + secret.encode() * 2)
+    answer = b"HTTP/1.1 500 Oh\r\nConnection: close\r\n\r\n" + body
+    keywords = {**elsewhere("http", "127.0.0.1", 0), "password": SECRET, "auth_token": TOKEN}
+    with FakeServer(answer) as server, pytest.raises(neonps.Error) as caught:
+        with neonps.connect(**{**keywords, "gateway": f"http://127.0.0.1:{server.port}"}) as conn:
+            conn.execute("select 1")
+    assert "…" in str(caught.value)
+    for size in range(6, len(secret)):
+        assert secret[:size] not in str(caught.value)
 
 
 def test_the_token_of_a_function(gateway: Any, dsn: str) -> None:

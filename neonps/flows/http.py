@@ -20,7 +20,14 @@ from ..protocol.backend import ProtocolError
 from ..protocol.collector import is_fatal
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
-from ..protocol.sqlhttp import Statement, error_from_response, parse_answer, request_body, request_headers
+from ..protocol.sqlhttp import (
+    Statement,
+    error_from_response,
+    is_of_service,
+    parse_answer,
+    request_body,
+    request_headers,
+)
 from ..record import Record
 from ..settings import Settings, checked_token
 from ..tokens import first_words
@@ -64,6 +71,9 @@ _KNOWN_STATEMENTS = 1000
 #: How the SQLSTATE of a fatal error begins that Postgres has instead of a session. Any other can come from somebody in
 #: between that has lost it.
 _NO_SESSION = ("0A", "22", "28", "3D", "42", "53300", "55", "57P03")
+
+#: The SQLSTATE of what Postgres says when it takes no more sessions for now; the gateway answers 503 then.
+_LATER = frozenset({"53300", "57P01", "57P02", "57P03"})
 
 
 class _Kept(Record):
@@ -155,18 +165,19 @@ class HttpTransport(Transport):
         yield from retries.start()
         while True:
             response = yield from self._answer(headers, body, retries)
-            unrun = self._was_not_run(response)
+            unrun = _was_not_run(response)
             if not unrun:
                 break
             retries.note_unavailable(response.headers)
             if not (yield from retries.again()):
                 break
         if response.status != 200:
+            conceal = partial(self._conceal, token)
             if query is None:
-                failure = error_from_response(response)
+                failure = error_from_response(response, conceal=conceal)
             else:
                 text = None if query.shown is None else query.shown.decode()
-                failure = error_from_response(response, text, query.untyped_position)
+                failure = error_from_response(response, text, query.untyped_position, conceal)
             failure = self._explained(failure, token, unrun=unrun)
             if failure.sqlstate and characteristics is None and not unrun and isinstance(statements, Statement):
                 failure.outcome_unknown = failure.outcome_unknown or commits_midway(statements.query)
@@ -194,18 +205,6 @@ class HttpTransport(Transport):
         self.log(DEBUG, "request", status=response.status, request_id=self.request_id)
         return response
 
-    def _was_not_run(self, response: Response) -> bool:
-        """Whether it is certain that a request can be made again: the database is waking up, or the service busy.
-
-        A proxy answers 503 also when it has lost the server in the middle of a request. One that says when to come
-        again has not begun; otherwise only what changes nothing is tried again.
-        """
-        if response.status == 200:
-            return False
-        if response.status == UNAVAILABLE and (self._harmless or "retry-after" in response.headers):
-            return True
-        return is_waking(error_from_response(response))
-
     def _explained(self, error: e.Error, token: str | None, *, unrun: bool = False) -> e.Error:
         """The same error; if it is not one of Postgres, with where it comes from and what it means.
 
@@ -216,18 +215,22 @@ class HttpTransport(Transport):
         """
         if error.sqlstate is not None or error.status is None:
             code = error.sqlstate or ""
-            known = not is_fatal(error._fields) or code in UNDONE or code.startswith(_NO_SESSION)
+            # Postgres says of each error how severe it is. One without that comes from somebody in between.
+            of_statement = error.diag.severity is not None and not is_fatal(error._fields)
+            known = of_statement or code in UNDONE or code.startswith(_NO_SESSION)
             if not (known or self._harmless or unrun):
                 Stake.EFFECT.tell(error)
             return self._without_login(error, token)
-        message = f"{self._endpoint.url}: {error}"
-        # What is quoted can be a page on which a server shows the request that it got.
-        for secret in filter(None, (token, self.settings.password)):
-            message = message.replace(secret, "…").replace(encode(secret), "…")
-        error.args = (message,)
+        error.args = (self._conceal(token, f"{self._endpoint.url}: {error}"),)
         if not (self._harmless or unrun or 400 <= error.status < 500):
             Stake.EFFECT.tell(error)
         return error
+
+    def _conceal(self, token: str | None, text: str) -> str:
+        """A text without what we log in with: it can be of a page on which a server shows the request that it got."""
+        for secret in filter(None, (token, self.settings.password)):
+            text = text.replace(secret, "…").replace(encode(secret), "…")
+        return text
 
     def _without_login(self, error: e.Error, token: str | None) -> e.Error:
         """The same error of Postgres, should somebody in between have quoted what we log in with.
@@ -250,6 +253,7 @@ class HttpTransport(Transport):
         settings, endpoint = self.settings, self._endpoint
         self.log(DEBUG, "reconnecting" if self.requests else "connecting")
         while True:
+            yield from self._check_not_closed()
             limit = yield from retries.limit()
             try:
                 yield from open_way(
@@ -264,6 +268,7 @@ class HttpTransport(Transport):
                 failure = self._not_connected(e.ConnectionTimeout, "connection timeout expired")
             if not (yield from retries.again()):
                 raise retries.explained(failure)
+        yield from self._check_not_closed()
         self.log(DEBUG, "connected")
         self._http = HttpConnection(endpoint)
         return self._http
@@ -287,16 +292,21 @@ class HttpTransport(Transport):
                 response = http.receive((yield Receive()))
         except (OSError, ProtocolError) as error:
             yield from self._hang_up()
-            if self.closed:
-                self.log(DEBUG, "closed")
-                reason = "the connection was closed by another thread or task while this one was waiting"
-                raise self._lost(reason) from None
+            yield from self._check_not_closed()
             reason = f"no answer from {self._endpoint.url}: {reason or describe(error)}"
             self.log(WARNING, "connection lost", reason=reason)
             raise self._lost(reason) from None
         if not http.reusable:
             yield from self._hang_up()
         return response
+
+    def _check_not_closed(self) -> Flow[None]:
+        """End the call if `close()` was called meanwhile: nothing is to be sent any more."""
+        if self.closed:
+            yield from self._hang_up()
+            self.log(DEBUG, "closed")
+            reason = "the connection was closed by another thread or task while this one was waiting"
+            raise self._lost(reason) from None
 
     def _hang_up(self) -> Flow[None]:
         self._http = None
@@ -309,7 +319,7 @@ class HttpTransport(Transport):
     def _lost(self, reason: str) -> e.OperationalError:
         """The error for a call to which there is no answer."""
         error = e.OperationalError(reason)
-        if self._sent and not self._harmless:
+        if self.committed or (self._sent and not self._harmless):
             Stake.EFFECT.tell(error)
         return error
 
@@ -456,9 +466,15 @@ class HttpTransport(Transport):
         except BaseException:
             _deliver_nothing(kept)
             raise
+        failures = []
         for each in kept:
-            each.deliver(results[: len(each.statements)])
+            try:
+                each.deliver(results[: len(each.statements)])
+            except Exception as error:  # of a row factory; the other cursors have results all the same
+                failures.append(error)
             del results[: len(each.statements)]
+        if failures:
+            raise failures.pop(0)
 
     def rollback(self) -> Flow[None]:
         kept, self._kept = self._kept, []
@@ -521,10 +537,25 @@ class HttpTransport(Transport):
         self.log(DEBUG, "closed")
 
 
+def _was_not_run(response: Response) -> bool:
+    """Whether it is certain that a request was not begun: the database is waking up, or the service busy.
+
+    A proxy that has lost the server in the middle of a request answers 503 too, and even says when to come again. So
+    that has to be an answer of the service itself.
+    """
+    if response.status == 200:
+        return False
+    error = error_from_response(response)
+    refused = error.diag.severity == "FATAL"
+    if response.status == UNAVAILABLE and "retry-after" in response.headers:
+        return (refused and error.sqlstate in _LATER) or is_of_service(response)
+    return refused and is_waking(error)
+
+
 def _sets(statements: Statement | Sequence[Statement]) -> bool:
-    """Whether a parameter is set, which can be that the transaction is not read-only."""
+    """Whether a parameter is set or reset, which can be that the transaction is not read-only."""
     every = [statements] if isinstance(statements, Statement) else statements
-    return any(first_words(statement.query, 1) == ["SET"] for statement in every)
+    return any(first_words(statement.query, 1) in (["SET"], ["RESET"]) for statement in every)
 
 
 def _reads(statement: Statement) -> bool:

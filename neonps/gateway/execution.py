@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
+from ..errors import Error
 from ..flows.requests import Flow
 from ..flows.session import Session
 from ..protocol import frontend as f
-from ..protocol.backend import BackendMessage, DataRows
+from ..protocol.backend import BackendMessage, CopyInResponse, DataRows
 from ..protocol.collector import Collector
 from .http import HTTPError
-from .sqlhttp import Batch, answer, bad_request, unknown_types
+from .sqlhttp import Batch, answer, bad_request, no_answer, unknown_types
 from .values import ARRAY_TYPES, ARRAY_TYPES_QUERY, ArrayTypes
 
 
@@ -62,13 +64,18 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
             f.DescribePortal(b""),
             f.Execute(b""),
         )
-    yield from exchange(session, collector, *messages, f.Sync())
+    yield from exchange(session, collector, *messages, f.Sync(), copied=partial(no_answer, batch))
     results = collector.results
     if batch.transaction is not None:
         del results[0]
     array_types = ARRAY_TYPES
     if not batch.raw and (oids := unknown_types(results)):
-        array_types = {**ARRAY_TYPES, **(yield from ask_array_types(session, oids))}
+        try:
+            array_types = {**ARRAY_TYPES, **(yield from ask_array_types(session, oids))}
+        except Error as error:
+            if batch.transaction is not None:
+                raise
+            raise no_answer(batch, str(error)) from None
     body = answer(batch, results, array_types)
     if batch.transaction is not None:
         yield from exchange(session, Collector(), f.Query(b"COMMIT"))
@@ -91,8 +98,16 @@ def ask_array_types(session: Session, oids: Iterable[int]) -> Flow[ArrayTypes]:
     return {int(oid): (int(element), delimiter) for oid, element, delimiter in rows}
 
 
-def exchange(session: Session, collector: Collector, *messages: f.FrontendMessage) -> Flow[None]:
+def exchange(
+    session: Session,
+    collector: Collector,
+    *messages: f.FrontendMessage,
+    copied: Callable[[str], HTTPError] = bad_request,
+) -> Flow[None]:
     """Send messages, and have `collector` take what answers them.
+
+    Args:
+        copied: what is answered when a COPY has run to its end that sends data.
 
     Raises:
         Error: the server has answered by an error.
@@ -102,6 +117,7 @@ def exchange(session: Session, collector: Collector, *messages: f.FrontendMessag
     yield from session.drain(collector)
     if collector.copy is not None:
         yield from session.abandon("COPY is not possible over HTTP")
-        raise bad_request("COPY is not possible over HTTP")
+        ran = not isinstance(collector.copy, CopyInResponse) and collector.error is None
+        raise (copied if ran else bad_request)("COPY is not possible over HTTP")
     if collector.error is not None:
         raise collector.error

@@ -99,6 +99,13 @@ def bad_request(message: str) -> HTTPError:
     return HTTPError(400, {**dict.fromkeys(ERROR_FIELDS), "message": message})
 
 
+def no_answer(batch: Batch, reason: str) -> HTTPError:
+    """What is answered when Postgres has run a batch, and its results cannot be given: a transaction is undone then."""
+    if batch.transaction is not None:
+        return bad_request(reason)
+    return HTTPError(500, {"msg": f"the statement was run, but its result cannot be given: {reason}"})
+
+
 def parse_login(headers: Mapping[str, str]) -> Login:
     """Who sends a request with these headers.
 
@@ -230,7 +237,7 @@ def answer(batch: Batch, results: Sequence[Result], array_types: ArrayTypes) -> 
             for statement, result in zip(batch.statements, results, strict=True)
         ]
     except UnicodeDecodeError:
-        raise bad_request("a value of the result is not UTF-8") from None
+        raise no_answer(batch, "a value of the result is not UTF-8") from None
     return answers[0] if batch.transaction is None else f'{{"results":[{",".join(answers)}]}}'
 
 

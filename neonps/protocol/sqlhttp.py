@@ -227,13 +227,22 @@ def postgres_error(body: Any) -> dict[str, str] | None:
         return None
     fields = {wire: body[name] for wire, name in ERROR_FIELDS.items() if isinstance(body.get(name), (str, int))}
     fields = {wire: str(value) for wire, value in fields.items()}
-    fields.setdefault("S", "ERROR")
-    fields.setdefault("V", fields["S"])
+    if "S" in fields:
+        fields["V"] = fields["S"]
     return fields
 
 
+def is_of_service(response: Response) -> bool:
+    """Whether this is how a service of SQL over HTTP, or the gateway, refuses a request, and nobody in between."""
+    body = _json(response)
+    return isinstance(body, dict) and isinstance(body.get("msg"), str)
+
+
 def error_from_response(
-    response: Response, query: str | None = None, locate: Callable[[int], int] | None = None
+    response: Response,
+    query: str | None = None,
+    locate: Callable[[int], int] | None = None,
+    conceal: Callable[[str], str] = str,
 ) -> e.Error:
     """The exception for a response whose status is not 200: the one that the wire protocol would give, if it is SQL's.
 
@@ -241,47 +250,53 @@ def error_from_response(
         response: what the server has answered.
         query: the statement, so that the message can show where in it the mistake is; None if unknown.
         locate: turns a position in the statement that was sent into the position in `query`.
+        conceal: takes secrets out of a text of which only a part is shown: in that one could be cut in two.
     """
     request_id = response.headers.get("neon-request-id")
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = _json(response)
     fields = postgres_error(body)
     error: e.Error
     if fields is not None:
         if locate is not None and (position := decimal_number(fields.get("P", ""))) is not None:
             fields["P"] = str(locate(position))
         # A request is a login too. What ends a session otherwise is an OperationalError anyway.
-        error = e.error_from_fields(fields, query, login=fields["V"] == "FATAL")
+        error = e.error_from_fields(fields, query, login=fields.get("V") == "FATAL")
         if request_id and hasattr(error, "add_note"):
             error.add_note(f"request id: {request_id}")
         return _with_origin(error, response.status, request_id)
-    message = f"{_message(body) or _excerpt(response)} (HTTP status {response.status}"
+    message = f"{_message(body, conceal) or _excerpt(response, conceal)} (HTTP status {response.status}"
     message += f", request id {request_id})" if request_id else ")"
     if advice := _ADVICE.get(response.status):
         message += f"\nHINT:  {advice}"
     return _with_origin(e.OperationalError(message), response.status, request_id)
 
 
-def _message(body: Any) -> str | None:
+def _json(response: Response) -> Any:
+    """The body of an error; None if it is not JSON."""
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(body: Any, conceal: Callable[[str], str]) -> str | None:
     """What a proxy's own error says."""
     if isinstance(body, str):
-        return body[:SHOWN_MESSAGE]
+        return conceal(body)[:SHOWN_MESSAGE]
     if isinstance(body, dict):
         text = body.get("message") or body.get("msg") or body.get("error")
         code = body.get("code")
         if isinstance(text, str):
-            text = text[:SHOWN_MESSAGE]
+            text = conceal(text)[:SHOWN_MESSAGE]
             return f"{text} [{code}]" if isinstance(code, str) and len(code) <= 100 and code not in text else text
     return None
 
 
-def _excerpt(response: Response) -> str:
+def _excerpt(response: Response, conceal: Callable[[str], str]) -> str:
     """What can be told of a response that no database endpoint has written."""
     if 300 <= response.status < 400:
         return "the server answers with a redirect, which is not followed"
-    text = response.body[:4096].decode("utf-8", "replace")
+    text = conceal(response.body.decode("utf-8", "replace"))[:4096]
     text = re.sub(r"<(style|script|title|head)\b.*?</\1>|<[^>]*>|\s+", " ", text, flags=re.DOTALL | re.IGNORECASE)
     text = " ".join(text.split())[:200]
     reason = response.reason or _reason(response.status)
