@@ -50,7 +50,7 @@ class Notifications:
         return len(self._kept)
 
     def give_out(self, count: int) -> Iterator[Notify]:
-        """Give the first `count` that are kept. Each is kept until it is asked for, so that none is lost with a loop."""
+        """Give the first `count` that are kept. Each is kept until it is asked for: a loop that is left loses none."""
         for _ in range(count):
             if not self._kept:  # another generator has had them
                 return
