@@ -22,8 +22,6 @@ from .stake import Stake
 #: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
 _LONGEST_REASON = 2000
 
-_OCCUPIED = "a COPY"
-
 _NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
 
 
@@ -64,11 +62,14 @@ class CopyStream:
             status = collector.results[-1].status.name if collector.results else ExecStatus.EMPTY_QUERY.name
             raise e.ProgrammingError(f"{_NOT_A_COPY}, got {status}")
         self._formats = response.column_formats
-        session.occupied = _OCCUPIED
+        session.occupied = self
         self.reading = isinstance(response, b.CopyOutResponse)
         self.binary = response.format == 1
         if not self.reading:  # until it hears of the end the server has done nothing
             self._stake, session.stake = session.stake, Stake.NOTHING
+
+    def __str__(self) -> str:
+        return "a COPY"
 
     @property
     def columns(self) -> int:
@@ -78,7 +79,9 @@ class CopyStream:
     @property
     def failed(self) -> bool:
         """Whether the server has failed and takes no more data; `finish` tells why."""
-        return not self.reading and (self.finished or self._session.machine.state not in COPYING_IN)
+        session = self._session
+        going_on = session.occupied is self and session.machine.state in COPYING_IN
+        return not self.reading and (self.finished or not going_on)
 
     def description(self) -> Result:
         """A result that tells what is copied, as far as that is known: neither names nor types are."""
@@ -146,8 +149,8 @@ class CopyStream:
         yield from self._session.finish(self._collector)
 
     def _check_going_on(self) -> None:
-        """Raise if the COPY was interrupted, which has ended it."""
-        if self._session.occupied != _OCCUPIED:
+        """Raise if the COPY was interrupted, which has ended it; there can be another one since."""
+        if self._session.occupied is not self:
             raise e.OperationalError("the COPY was interrupted")
 
 

@@ -59,7 +59,7 @@ class Session(Transport):
         self.prefix: list[bytes] = []
         self.waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
         self.busy = False  # something was sent and is not answered yet
-        self.occupied = ""  # by what, if something lasts over several calls of the user: a COPY, a stream of rows
+        self.occupied: object = ""  # by what, if something lasts over several calls: a COPY, a stream of rows
         self.in_block = False  # between `enter_block` and `leave_block` of a transaction
         self.block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it

@@ -13,8 +13,6 @@ from .interruption import cancel_and_skip
 from .requests import Flow
 from .session import Session
 
-_OCCUPIED = "a stream of rows"
-
 
 class RowStream:
     """A statement whose rows are under way. Its methods are flows.
@@ -32,6 +30,9 @@ class RowStream:
         self._opening = 0  # how many results are those of statements that the driver has put in front
         self.finished = False
 
+    def __str__(self) -> str:
+        return "a stream of rows"
+
     @property
     def outcome_unknown(self) -> bool:
         """Whether the statement may take effect, should its rows be of no use."""
@@ -48,7 +49,7 @@ class RowStream:
         """
         session = self._session
         self._opening = yield from session.start_stream(self._query, self._binary)
-        session.occupied = _OCCUPIED
+        session.occupied = self
         try:
             while self._collector.fields is None and not self.finished:
                 yield from self._take((yield from session.next_event()))
@@ -80,7 +81,7 @@ class RowStream:
 
     def stop(self) -> Flow[None]:
         """Have the server stop to send what nobody wants, unless it was interrupted and has stopped already."""
-        if self._session.occupied != _OCCUPIED:
+        if self._session.occupied is not self:
             return
         self._session.occupied = ""  # if that fails, the connection is of no use
         try:
