@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import TYPE_CHECKING
 
 from .. import errors as e
@@ -108,8 +109,11 @@ class Pipeline:
             if all_sent and answers == count:
                 deliver(results)
 
-        for each in params:
+        queries = []
+        for each in params:  # all of them before one is sent: what is sent takes effect
             query.dump(each)
+            queries.append(copy(query))
+        for query in queries:
             yield from self.execute(query, binary=binary, deliver=arrived, prepare=prepare)
             count += 1
         all_sent = True
