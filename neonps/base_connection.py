@@ -396,8 +396,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
 
     # Notices and notifications
 
-    def _notifies_flow(self, timeout: float | None) -> Flow[list[Notify]]:
-        """The notifications that have come; waits for some if there are none, for `timeout` seconds."""
+    def _notifies_flow(self, timeout: float | None) -> Flow[int]:
+        """How many notifications have come; waits for some if there are none, for `timeout` seconds."""
         session = self._transport.session("notifies()")
         if not self._notifications:
             yield from session.become_quiet()
@@ -407,7 +407,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
                     yield from session.wait_for_notifies()
             except DeadlinePassed:
                 pass  # then there are none
-        return self._notifications.given_out()
+        return len(self._notifications)
 
     def add_notice_handler(self, callback: NoticeHandler) -> None:
         """Have `callback` called with a `Diagnostic` for each notice of the server."""

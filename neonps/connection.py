@@ -255,6 +255,8 @@ class Connection(BaseConnection[Row]):
     def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> Iterator[Notify]:
         """Wait for notifications, and give them as they come; those first that have come already.
 
+        Whoever leaves the loop early gets those that were not given yet from the next one.
+
         Args:
             timeout: stop after so many seconds; None waits for ever.
             stop_after: stop when at least so many have come.
@@ -269,7 +271,7 @@ class Connection(BaseConnection[Row]):
             while wait.goes_on:
                 came = self._run(self._notifies_flow(wait.remaining()))
                 wait.take(came)
-                yield from came
+                yield from self._notifications.give_out(came)
         finally:
             self._notifications.waiting = False
 

@@ -225,7 +225,7 @@ class AsyncConnection(BaseConnection[Row]):
             while wait.goes_on:
                 came = await self._run(self._notifies_flow(wait.remaining()))
                 wait.take(came)
-                for notification in came:
+                for notification in self._notifications.give_out(came):
                     yield notification
         finally:
             self._notifications.waiting = False

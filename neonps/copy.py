@@ -126,6 +126,10 @@ class BaseCopy:
         """
         return self._stream is not None and self._stream.failed
 
+    def _forget_stream(self) -> None:
+        if self._cursor._copy_stream is self._stream:  # not that of another COPY
+            self._cursor._copy_stream = None
+
     def _reader(self) -> CopyStream:
         """The stream that data come from."""
         if self._stream is None or not self._stream.reading:
@@ -201,11 +205,20 @@ class BaseCopy:
         return self._collected() if self._unsent_size > _SEND_SIZE else b""
 
     def _collected(self) -> bytes:
-        """What was collected, to be sent now."""
+        """What was collected, to be sent now.
+
+        Raises:
+            OperationalError: the COPY was interrupted, and there was another one on this cursor since.
+            ProgrammingError: it has not begun, or has ended.
+        """
         self._join_rows()
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_size = 0
+        if data and self._stream is not None and self._cursor._copy_stream is not self._stream:
+            if self._entered and not self._stream.ended:
+                raise e.OperationalError("the COPY was interrupted")
+            raise e.ProgrammingError("no COPY is in progress on this cursor")
         return data
 
     def _join_rows(self) -> None:
@@ -455,7 +468,7 @@ class Copy(BaseCopy):
                 connection._run_locked(self._finish_flow(error))
             raise
         finally:
-            self._cursor._copy_stream = None
+            self._forget_stream()
 
     def write(self, buffer: Buffer | str) -> None:
         """Send a piece of the data, in the format of the COPY; pieces need not be rows.
@@ -569,7 +582,7 @@ class AsyncCopy(BaseCopy):
                 await connection._run_locked(self._finish_flow(error))
             raise
         finally:
-            self._cursor._copy_stream = None
+            self._forget_stream()
 
     async def write(self, buffer: Buffer | str) -> None:
         """As `Copy.write()`."""

@@ -93,7 +93,8 @@ class Cursor(BaseCursor[Row]):
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
         """Run a statement once with each of `params_seq`, in one round trip.
 
-        Outside of a transaction all of it is one, so that all rows take effect or none.
+        Outside of a transaction all of it is one, so that all rows take effect or none. In a pipeline that is one with
+        the other statements up to the next `sync()`, and parameters are collected before the first is sent.
 
         Args:
             query, params_seq: as in `execute`.

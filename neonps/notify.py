@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from .events import logger
@@ -37,7 +38,7 @@ class Notifications:
     def __init__(self) -> None:
         self.handlers: list[NotifyHandler] = []
         self.waiting = False
-        self._kept: list[Notify] = []
+        self._kept: deque[Notify] = deque()
 
     def take(self, notification: Notify) -> None:
         """Take a notification that has arrived."""
@@ -45,13 +46,15 @@ class Notifications:
             self._kept.append(notification)
         call_each(self.handlers, notification)
 
-    def __bool__(self) -> bool:
-        return bool(self._kept)
+    def __len__(self) -> int:
+        return len(self._kept)
 
-    def given_out(self) -> list[Notify]:
-        """Those that were kept, which are kept no longer."""
-        kept, self._kept = self._kept, []
-        return kept
+    def give_out(self, count: int) -> Iterator[Notify]:
+        """Give the first `count` that are kept. Each is kept until it is asked for: a loop that is left loses none."""
+        for _ in range(count):
+            if not self._kept:  # another generator has had them
+                return
+            yield self._kept.popleft()
 
     def wait(self) -> None:
         """Keep them from now on, for `notifies()`."""
@@ -93,8 +96,8 @@ class NotifyWait:
         """How long to wait for the next ones, in seconds."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
-    def take(self, came: Sequence[Notify]) -> None:
-        """Take note of those that came, if any did in the time that remained."""
+    def take(self, count: int) -> None:
+        """Take note of how many have come in the time that remained."""
         if self._wanted is not None:
-            self._wanted -= len(came)
-        self.goes_on = bool(came) and (self._wanted is None or self._wanted > 0)
+            self._wanted -= count
+        self.goes_on = count > 0 and (self._wanted is None or self._wanted > 0)

@@ -35,6 +35,9 @@ _AsyncSelf = TypeVar("_AsyncSelf", bound="AsyncServerCursor[Any]")
 #: How many rows are fetched at once while the cursor is iterated over.
 DEFAULT_ITERSIZE = 100
 
+#: The SQLSTATE of a statement that was cancelled, which can be after it has moved the cursor.
+_CANCELED = "57014"
+
 #: Of the cursors that were not given a name.
 _numbers = count(1)
 
@@ -62,8 +65,10 @@ class BaseServerCursor(BaseCursor[Row]):
         self._columns: Sequence[FieldDescription] | None = None  # those of the cursor; results may have other formats
         self._binary = self.format is Format.BINARY
         self._page: list[Row] = []  # rows that were fetched while iterating, the next one last
-        self._page_end = 0  # where in the current result they end
-        self._unread: list[tuple[Result, int, int]] = []  # rows of results that come next; Arrow could not hold them
+        self._page_of: Result | None = None  # the result that they are from
+        self._page_end = 0  # where in it they end
+        self._unread: list[tuple[Result, int, int]] = []  # rows of results that come next, and are not loaded yet
+        self._astray = False  # an interruption has left unknown where the server has the cursor
         self._position = 0
 
     def __repr__(self) -> str:
@@ -111,99 +116,150 @@ class BaseServerCursor(BaseCursor[Row]):
         self._take([result])
         self._rowcount = -1
         self._declared = True
+        self._astray = False
         self._columns = result.fields
 
     def _fetch_flow(self, count: int | None) -> Flow[list[Row]]:
-        """The next `count` rows, or all that are left; those first that were fetched while iterating."""
+        """The next `count` rows, or all that are left; those first that were fetched while iterating.
+
+        If that fails, all rows that have come are there for the next time.
+        """
         self._check_closed()
-        rows: list[Row] = []
-        while self._page and (count is None or len(rows) < count):
-            rows.append(self._page.pop())
-        while self._unread and (count is None or len(rows) < count):
-            try:
-                rows += self._load_unread(None if count is None else count - len(rows))
-            except Exception:
-                self._page += reversed(rows)
-                raise
-        if count is None or len(rows) < count:
-            rows += yield from self._fetch_from_server(None if count is None else count - len(rows))
+        from_page: list[Row] = []
+        while self._page and (count is None or len(from_page) < count):
+            from_page.append(self._page.pop())
+        try:
+            left = None if count is None else count - len(from_page)
+            if left is None or left > self._unread_rows():
+                yield from self._fetch_result(None if left is None else left - self._unread_rows())
+            rows = from_page + self._load_unread(left)
+        except BaseException:
+            self._page += reversed(from_page)
+            raise
         self._position += len(rows)
         return rows
 
-    def _fetch_from_server(self, count: int | None) -> Flow[list[Row]]:
-        position = self._position
-        yield from self._fetch_result(count)
-        self._position = 0
-        rows = self._fetch(None)
-        self._page_end = self._position
-        self._position = position
-        return rows
+    def _unread_rows(self) -> int:
+        return sum(stop - start for _, start, stop in self._unread)
 
     def _load_unread(self, count: int | None) -> list[Row]:
-        """The next `count` rows, or all, of the first of the results that are here."""
-        result, start, stop = self._unread[0]
-        end = stop if count is None else min(start + count, stop)
-        position = self._position
-        self._take([result])
-        self._position, self._rowcount = start, -1
-        try:
-            rows = self._fetch(end - start)
-        finally:
-            self._position = position
-        self._page_end = end
-        self._unread[:1] = [(result, end, stop)] if end < stop else []
+        """The next `count` rows, or all, of the results that are here. If one cannot be loaded, all stay."""
+        rows: list[Row] = []
+        for result, start, stop in self._unread:
+            if len(rows) == count:
+                break
+            if result is not self._result or self._make_row is None:
+                self._make_current(result)
+            position = self._position
+            self._position = start
+            try:
+                rows += self._fetch(stop - start if count is None else min(count - len(rows), stop - start))
+            finally:
+                self._position = position
+        self._drop_unread(len(rows))
         return rows
 
+    def _drop_unread(self, count: int) -> None:
+        while self._unread:
+            result, start, stop = self._unread[0]
+            if start + count < stop:
+                self._unread[0] = (result, start + count, stop)
+                return
+            del self._unread[0]
+            count -= stop - start
+
+    def _make_current(self, result: Result) -> None:
+        """Make a result of FETCH the current one; where the cursor is stays as it was."""
+        position = self._position
+        try:
+            self._take([result])
+        finally:
+            self._position, self._rowcount = position, -1
+
     def _fetch_result(self, count: int | None, *, for_arrow: bool = False) -> Flow[Result]:
-        """The next `count` rows, or all, as they come; they are the current result then.
+        """The next `count` rows, or all, as they come; they are the current result then, and unread.
 
         Args:
             count: how many; None for all.
             for_arrow: ask for the formats that Arrow's columns are made of, not Python's objects.
         """
+        self._check_not_astray()
         how_many = b"ALL" if count is None else b"%d" % count
-        position = self._position
         formats: Sequence[int] = (int(self._binary),)
         if self._columns and not self._binary and (count is None or count >= MANY_ROWS):
             formats = self._transformer.result_formats(self._columns, for_arrow=for_arrow)
         result = yield from self._run_query(b"FETCH FORWARD " + how_many + b" FROM ", formats)
-        self._take([result])
-        self._position = position
-        self._rowcount = -1
+        if result.ntuples:
+            self._unread.append((result, 0, result.ntuples))
+        self._astray = False
+        self._make_current(result)
         return result
 
     def _next_page_flow(self) -> Flow[None]:
         """Fetch as many rows as iterating takes at once."""
         self._check_closed()
-        if self._unread:
-            try:
-                self._page = self._load_unread(self.itersize)
-            except Exception:  # those before the row that cannot be loaded should be had all the same
-                self._page = self._load_unread(1)
-        else:
-            self._page = yield from self._fetch_from_server(self.itersize)
+        if not self._unread:
+            yield from self._fetch_result(self.itersize)
+        if not self._unread:
+            return
+        result, start, stop = self._unread[0]
+        try:
+            page = self._load_unread(min(self.itersize, stop - start))
+        except Exception:  # those before the row that cannot be loaded should be had all the same
+            page = self._load_unread(1)
+        self._page, self._page_of, self._page_end = page, result, start + len(page)
         self._page.reverse()
 
     def _scroll_flow(self, value: int, mode: str) -> Flow[None]:
         self._check_closed()
         if mode not in ("relative", "absolute"):
             raise ValueError(f"bad mode: {mode}. It should be 'relative' or 'absolute'")
+        target = value
+        if mode == "relative":
+            if self._skip(value):
+                return
+            self._check_not_astray()
+            target = max(self._position + value, 0)
         if mode == "relative" and not self._page and not self._unread:
+            target = self._position + value
             yield from self._run_query(b"MOVE FORWARD %d FROM " % value)
-            self._position += value
         else:
             # The server is ahead by what has come and was not looked at yet; after the last row, by one more.
-            target = max(self._position + value, 0) if mode == "relative" else value
             yield from self._run_query(b"MOVE ABSOLUTE %d FROM " % target)
-            self._position = target
+        self._position = target
+        self._astray = False
         self._page.clear()
         self._unread.clear()
 
+    def _skip(self, count: int) -> bool:
+        """Skip rows that have come and were not looked at yet, if there are so many; no matter what they are like."""
+        here = len(self._page) + self._unread_rows()
+        if not here or not 0 <= count <= here:
+            return False
+        self._position += count
+        from_page = min(count, len(self._page))
+        del self._page[len(self._page) - from_page :]
+        self._drop_unread(count - from_page)
+        return True
+
     def _run_query(self, command: bytes, result_formats: Sequence[int] = TEXT) -> Flow[Result]:
+        """Run a FETCH or MOVE. The cursor counts as astray until the caller has taken note of where it is then."""
         session = self._connection._transport.session("a server-side cursor")
         query = RawQuery(self._transformer)
         query.convert(command + quote_identifier(self._name.encode()))
-        return (yield from session.use_cursor(query, result_formats))
+        was_astray, self._astray = self._astray, True
+        try:
+            return (yield from session.use_cursor(query, result_formats))
+        except e.Error as error:  # it has not moved, or can be used no more
+            self._astray = was_astray or error.sqlstate == _CANCELED
+            raise
+
+    def _check_not_astray(self) -> None:
+        if self._astray:
+            raise e.OperationalError(
+                "it is unknown where the server has the cursor, since a call that moved it was interrupted: "
+                "go to a row by scroll(…, 'absolute') first"
+            )
 
     def _pop_from_page(self) -> Row:
         self._position += 1

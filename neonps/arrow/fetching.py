@@ -122,8 +122,8 @@ def _parts_flow(cursor: BaseServerCursor[Any], count: int | None) -> Flow[list[P
 
     parts = [Part(*each) for each in cursor._unread]
     left = len(cursor._page)
-    if left and cursor._result is not None:
-        parts.insert(0, Part(cursor._result, cursor._page_end - left, cursor._page_end))
+    if left and cursor._page_of is not None:
+        parts.insert(0, Part(cursor._page_of, cursor._page_end - left, cursor._page_end))
     if count is None or not parts:
         result = yield from cursor._fetch_result(count, for_arrow=True)
         parts.append(Part(result, 0, result.ntuples))

@@ -12,6 +12,7 @@ from ..protocol import frontend as f
 from ..protocol.collector import Collector
 from ..protocol.frontend import Encoded, FrontendMessage
 from ..protocol.result import Result
+from ..tokens import first_words
 from .executions import Executions
 from .interruption import UNDO
 from .requests import Flow
@@ -22,6 +23,9 @@ from .transport import Query, Tally
 
 #: Statements are sent in pieces of this size, in bytes.
 _SEND_SIZE = 1 << 17
+
+#: What these do is committed at a Sync. Some others commit at once, such as CALL and COMMIT PREPARED.
+_WAITS_FOR_SYNC = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "WITH", "VALUES", "TABLE"})
 
 
 def executemany(
@@ -41,7 +45,9 @@ def executemany(
         if not rest and not session.busy:
             return [] if returning else Tally(0, "")
         session.at_stake = (query.query,)
-        yield from session.write(_encode(session, *rest, f.Sync()))
+        data = _encode(session, *rest, f.Sync())
+        session.stake = Stake.of(own)
+        yield from session.write(data)
         yield from session.drain(collector)
         yield from session.settle(collector)
     except BaseException as error:
@@ -65,11 +71,17 @@ def _send_many(
         executions.add(each)
         if executions.size > _SEND_SIZE:
             session.at_stake = (query.query,)  # which was not known before the first parameters
+            if session.stake is Stake.EFFECT and _waits_for_sync(query.query):
+                session.stake = Stake.NOTHING
             yield from session.write(_encode(session, *executions.take()))
             yield from session.take_arrived(collector)
             if collector.error is not None:
                 break
     return executions.take()
+
+
+def _waits_for_sync(statement: bytes) -> bool:
+    return not _WAITS_FOR_SYNC.isdisjoint(first_words(statement.decode("utf-8", "replace"), 1))
 
 
 def _encode(session: Session, *messages: FrontendMessage | Encoded) -> bytes:

@@ -21,7 +21,6 @@ from .stake import Stake
 #: In bytes; the server takes messages of 30,000 bytes or so where it expects a short one.
 _LONGEST_REASON = 2000
 
-
 _NOT_A_COPY = "copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN statements"
 
 
@@ -79,7 +78,9 @@ class CopyStream:
     @property
     def failed(self) -> bool:
         """Whether the server has failed and takes no more data; `finish` tells why."""
-        return not self.reading and (self.finished or self._session.machine.state not in COPYING_IN)
+        session = self._session
+        going_on = session.occupied is self and session.machine.state in COPYING_IN
+        return not self.reading and (self.finished or not going_on)
 
     def description(self) -> Result:
         """A result that tells what is copied, as far as that is known: neither names nor types are."""
@@ -149,7 +150,7 @@ class CopyStream:
         yield from self._session.finish(self._collector)
 
     def _check_going_on(self) -> None:
-        """Raise if the COPY was interrupted, which has ended it."""
+        """Raise if the COPY was interrupted, which has ended it; there can be another one since."""
         if self._session.occupied is not self:
             raise e.OperationalError("the COPY was interrupted")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import TYPE_CHECKING
 
 from .. import errors as e
@@ -109,14 +110,23 @@ class Pipeline:
             if all_sent and answers == count:
                 deliver(results)
 
-        for each in params:
-            query.dump(each)
-            yield from self.execute(query, binary=binary, deliver=arrived, prepare=prepare)
+        queries = self._dumped(query, params)
+        if self._session.autocommit and not self.in_transaction:
+            queries = [copy(each) for each in queries]  # all of them before one is sent: what is sent takes effect
+        for each in queries:
+            yield from self.execute(each, binary=binary, deliver=arrived, prepare=prepare)
             count += 1
         all_sent = True
         if count and answers == count:
             deliver(results)
         return count
+
+    @staticmethod
+    def _dumped(query: PostgresQuery, params: Iterable[Params]) -> Iterable[PostgresQuery]:
+        """The same query with each of the parameters."""
+        for each in params:
+            query.dump(each)
+            yield query
 
     def command(self, statement: bytes) -> Flow[None]:
         """Send a statement of the driver's own."""
