@@ -506,6 +506,11 @@ class HttpTransport(Transport):
         self._in_block = False
         yield from self.rollback() if rollback else self.commit()
 
+    def break_off(self) -> Flow[None]:
+        self._in_block = False
+        self._pipelines = 0
+        yield from self.rollback()
+
     def cancel(self, timeout: float) -> Flow[None]:
         raise e.NotSupportedError(
             "over HTTP a statement cannot be cancelled from outside; connect with timeout=…, "

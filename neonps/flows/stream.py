@@ -11,9 +11,7 @@ from ..protocol.wireresult import WireResult
 from ..query import PostgresQuery
 from .interruption import cancel_and_skip
 from .requests import Flow
-from .session import Session
-
-_OCCUPIED = "a stream of rows"
+from .session import ROWS, Session
 
 
 class RowStream:
@@ -48,7 +46,7 @@ class RowStream:
         """
         session = self._session
         self._opening = yield from session.start_stream(self._query, self._binary)
-        session.occupied = _OCCUPIED
+        session.occupied = ROWS
         try:
             while self._collector.fields is None and not self.finished:
                 yield from self._take((yield from session.next_event()))
@@ -80,7 +78,7 @@ class RowStream:
 
     def stop(self) -> Flow[None]:
         """Have the server stop to send what nobody wants, unless it was interrupted and has stopped already."""
-        if self._session.occupied != _OCCUPIED:
+        if self._session.occupied != ROWS:
             return
         self._session.occupied = ""  # if that fails, the connection is of no use
         try:
