@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .pipeline import Pipeline
     from .server_cursor import ServerCursor
+    from .settings import Settings
     from .transaction import Transaction
     from .xid import Xid
 
@@ -108,8 +109,24 @@ class Connection(BaseConnection[Row]):
         finally:
             del conninfo, kwargs  # there can be a password in them, which a traceback would show
         runner = BlockingRunner()
+        transport: Transport | None = None
         try:
-            transport = runner.run(open_transport(settings))
+            transport = cls._open(runner, settings)
+            connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
+            connection._configure(autocommit, prepare_threshold, cursor_factory, context)
+            return connection
+        except BaseException:  # an interrupt, wherever in it
+            if transport is not None:
+                transport.closed = True
+            runner.close()
+            raise
+        finally:
+            del settings
+
+    @staticmethod
+    def _open(runner: BlockingRunner, settings: Settings) -> Transport:
+        try:
+            return runner.run(open_transport(settings))
         except BaseException as error:
             drop_locals(error)
             if not isinstance(error, e.Error):
@@ -118,13 +135,10 @@ class Connection(BaseConnection[Row]):
             raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
         finally:
             del settings
-        connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
-        connection._configure(autocommit, prepare_threshold, cursor_factory, context)
-        return connection
 
     def _run(self, flow: Flow[T], timeout: float | None = None) -> T:
-        with self.lock:
-            return self._run_locked(flow, timeout)
+        result: T = self.lock.call(self._run_locked, flow, timeout)
+        return result
 
     def _run_locked(self, flow: Flow[T], timeout: float | None = None) -> T:
         within = self._transport.timeout if timeout is None else timeout
@@ -165,15 +179,26 @@ class Connection(BaseConnection[Row]):
         if pool is not None and getattr(pool, "close_returns", False):
             pool.putconn(self)
             return
-        if not self.lock.acquire(blocking=False):  # another thread is waiting for the server, and would for long
-            self._transport.closed = True
-            self._runner.hang_up()
-            return
+        depth = self.lock.depth
         try:
+            if not self.lock.acquire(blocking=False):  # another thread is waiting for the server, and would for long
+                self._transport.closed = True
+                self._runner.hang_up()
+                return
             self._runner.run(self._transport.close())
         finally:
+            try:
+                self._end(depth)
+            except BaseException:  # an interrupt, wherever in it
+                self._end(depth)
+                raise
+
+    def _end(self, depth: int) -> None:
+        """Have no socket any more, if the lock was got, and give that back. It can be done again."""
+        if self.lock.depth > depth:
+            self._transport.closed = True
             self._runner.close()
-            self.lock.release()
+            self.lock.restore(depth)
 
     # Cursors
 
@@ -357,23 +382,19 @@ class Connection(BaseConnection[Row]):
         Raises:
             ProgrammingError: a transaction is open.
         """
-        with self.lock:
-            self._set_autocommit(value)
+        self.lock.call(self._set_autocommit, value)
 
     def set_isolation_level(self, value: IsolationLevel | None) -> None:
         """Set `isolation_level`. Raises what `set_autocommit()` raises."""
-        with self.lock:
-            self._set_isolation_level(value)
+        self.lock.call(self._set_isolation_level, value)
 
     def set_read_only(self, value: bool | None) -> None:
         """Set `read_only`. Raises what `set_autocommit()` raises."""
-        with self.lock:
-            self._set_read_only(value)
+        self.lock.call(self._set_read_only, value)
 
     def set_deferrable(self, value: bool | None) -> None:
         """Set `deferrable`. Raises what `set_autocommit()` raises."""
-        with self.lock:
-            self._set_deferrable(value)
+        self.lock.call(self._set_deferrable, value)
 
     def _assign(self, attribute: str, value: Any) -> None:
         getattr(self, f"set_{attribute}")(value)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from struct import error as StructError
+from threading import get_ident
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -423,27 +424,44 @@ class Copy(BaseCopy):
 
     def __enter__(self) -> Copy:
         lock = self._cursor._connection.lock
-        lock.acquire()
+        self._held = lock.depth, get_ident()
         try:
+            lock.acquire()
             self._cursor._connection._run_locked(self._start_flow())
-        except BaseException:
-            lock.release()
+            self._entered = True
+            return self
+        except BaseException as error:
+            self._entered = False
+            self._leave(error)
             raise
-        self._entered = True
-        return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
+        error: BaseException | None = None
         try:
             if exc_val is None or not self._cursor._connection.closed:
                 self.finish(exc_val)
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self._entered = False
-            self._unlock()
+            try:
+                self._leave(error)
+            except BaseException as interrupt:
+                self._leave(interrupt)
+                raise
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Leave the block, and the COPY if an interrupt has kept it from being ended. It can be done again."""
+        connection = self._cursor._connection
+        if self._stream is not None and self._stream.goes_on and not isinstance(error, Exception):
+            connection._run_locked(connection._transport.break_off())
+        self._entered = False
+        self._unlock()
 
     def _unlock(self) -> None:
-        self._cursor._connection.lock.release()
+        self._cursor._connection.lock.restore(*self._held)
 
     def finish(self, exc: BaseException | None = None) -> None:
         """End the COPY; leaving the block does it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -126,7 +127,10 @@ class Cursor(BaseCursor[Row]):
         connection = self._connection
         flow = self._stream_start_flow(query, params, binary, size)
         del query, params
-        with connection.lock:
+        lock = connection.lock
+        depth, owner = lock.depth, get_ident()
+        try:
+            lock.acquire()
             stream = connection._run_locked(flow)
             if stream is not None:
                 try:
@@ -138,6 +142,18 @@ class Cursor(BaseCursor[Row]):
                         connection._run_locked(stream.stop())
                 return
             committed = connection._transport.committed
+        except Exception:
+            raise
+        except BaseException:
+            if getattr(connection._transport, "in_stream", False):  # an interrupt has kept it from being stopped
+                connection._run_locked(connection._transport.break_off())
+            raise
+        finally:
+            try:
+                lock.restore(depth, owner)
+            except BaseException:  # an interrupt, wherever in it
+                lock.restore(depth, owner)
+                raise
         try:
             yield from self
         except e.Error as error:

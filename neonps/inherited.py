@@ -34,6 +34,7 @@ class InheritedLock:
     """In the place of a connection's lock, which a thread may hold that only the parent has."""
 
     mine = False
+    depth = 0
 
     def __init__(self, refusal: Callable[[], Exception]) -> None:
         self._refusal = refusal
@@ -50,10 +51,12 @@ class InheritedLock:
         """
         raise self._refusal()
 
-    def release(self) -> None:
+    call = acquire
+
+    def release(self, *args: object) -> None:
         """Do nothing: what was held is gone."""
 
-    release_from_anywhere = release
+    restore = release_from_anywhere = release
 
     def __enter__(self) -> None:
         self.acquire()

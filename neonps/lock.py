@@ -8,6 +8,10 @@ middle of another one is for the transport to say.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class ConnectionLock:
@@ -17,6 +21,11 @@ class ConnectionLock:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._depth = 0
+
+    @property
+    def depth(self) -> int:
+        """How often this thread holds the lock."""
+        return self._depth if self._owner == threading.get_ident() else 0
 
     def acquire(self, blocking: bool = True) -> bool:
         """Wait for the lock; with `blocking=False` only look whether it can be had. Returns whether it is held now."""
@@ -34,6 +43,36 @@ class ConnectionLock:
         if self._depth == 0:
             self._owner = None
             self._lock.release()
+
+    def restore(self, depth: int, owner: int | None = None) -> None:
+        """Have a thread hold the lock as often as before what it has done since then.
+
+        However much of that an interrupt has left undone. This can be interrupted too, and done again.
+
+        Args:
+            depth: what it was before.
+            owner: the thread; this one by default.
+        """
+        if self._owner != (threading.get_ident() if owner is None else owner) or self._depth < depth:
+            return
+        self._depth = depth
+        if depth == 0:
+            self._owner = None
+            self._lock.release()
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function while the lock is held, and give what it returns."""
+        depth = self.depth
+        # No context manager: an interrupt on the way into its `__exit__` would keep it from ever being run.
+        try:
+            self.acquire()
+            return function(*arguments)
+        finally:
+            try:
+                self.restore(depth)
+            except BaseException:  # an interrupt, wherever in it
+                self.restore(depth)
+                raise
 
     def __enter__(self) -> None:
         self.acquire()

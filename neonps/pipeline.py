@@ -67,15 +67,35 @@ class Pipeline(BasePipeline):
     _connection: Connection[Any]
 
     def __enter__(self) -> Pipeline:
-        self._connection._run(self._enter_flow())
-        return self
+        try:
+            self._connection._run(self._enter_flow())
+            return self
+        except Exception:
+            raise
+        except BaseException:
+            self._undo()
+            raise
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        if self._connection.closed and exc_val is not None:
-            return
-        self._connection._run(self._exit_flow(exc_val))
+        try:
+            if self._connection.closed and exc_val is not None:
+                return
+            self._connection._run(self._exit_flow(exc_val))
+        except Exception:
+            raise
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        """Get out of the pipeline after an interrupt on the way into it or out of it."""
+        connection = self._connection
+        if self.status is not PipelineStatus.OFF:
+            connection._run(connection._transport.break_off())
+        if self.status is PipelineStatus.OFF:
+            connection._pipeline = None
 
     def sync(self) -> None:
         """Have the server run all that was sent, and get the results of it.

@@ -54,10 +54,10 @@ class BaseServerCursor(BaseCursor[Row]):
     _prepares = False
 
     def _begin(self, name: str, scrollable: bool | None, withhold: bool) -> None:
-        self._named = bool(name)
         self._name = name or f"neonps_cursor_{next(_numbers)}"
         self._scrollable = scrollable
         self._withhold = withhold
+        self._named = bool(name)
 
     def _reset(self) -> None:
         super()._reset()
@@ -285,7 +285,7 @@ class BaseServerCursor(BaseCursor[Row]):
         return None
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True) or self._connection.closed:
+        if not hasattr(self, "_named") or self._closed or self._connection.closed:  # its making can be interrupted
             return
         if not self._named:  # whoever let go of it knows cursors that need no closing, as libraries do
             self._drop_portal()

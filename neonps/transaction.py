@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ class BaseTransaction:
         self.force_rollback = force_rollback
         self._outer = False
         self._entered = False
+        self._begun = False  # from then on there may be something to undo
         self.status = self.Status.NOT_STARTED
 
     @property
@@ -80,6 +82,7 @@ class BaseTransaction:
         yield from self._connection._transport.sync_pipeline()  # its transaction is not that of the block
         if not self._savepoint_name and self._connection._in_transaction():
             self._savepoint_name = f"_pg3_{len(blocks) + 1}"  # as psycopg names it, should anybody look
+        self._begun = True
         self._outer = yield from self._connection._transport.enter_block(self._savepoint_name)
         blocks.append(self)
         self.status = self.Status.ACTIVE
@@ -106,6 +109,18 @@ class BaseTransaction:
         except e.Error as error:
             ignored(f"in rollback of {self}", error)
         return isinstance(exc, Rollback) and exc.transaction in (self, None)
+
+    def _undo_flow(self) -> Flow[None]:
+        """Get out of the block after an interrupt on the way into it or out of it, wherever that was."""
+        blocks, transport = self._connection._blocks, self._connection._transport
+        if not self._begun or (self.status is self.Status.COMMITTED and self not in blocks):
+            return
+        if not self._savepoint_name:
+            blocks.clear()
+            yield from transport.leave_block("", outer=True, rollback=True)  # which can be done again
+        elif self in blocks or not getattr(transport, "stopped", True):
+            blocks.clear()
+            yield from transport.break_off()
 
     def _fail(self) -> None:
         """Take note that the connection is closed, and the transaction gone with it."""
@@ -138,8 +153,14 @@ class Transaction(BaseTransaction):
         return self._connection
 
     def __enter__(self) -> Transaction:
-        self._connection._run(self._enter_flow())
-        return self
+        try:
+            self._connection._run(self._enter_flow())
+            return self
+        except Exception:
+            raise
+        except BaseException:
+            self._undo()
+            raise
 
     def __exit__(
         self,
@@ -147,10 +168,24 @@ class Transaction(BaseTransaction):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> bool:
+        try:
+            if self._connection.closed:
+                self._fail()
+                return False
+            return self._connection._run(self._exit_flow(exc_val))
+        except Exception:
+            raise
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        """Get out of the block after an interrupt; what goes wrong with that has cost the connection."""
         if self._connection.closed:
             self._fail()
-            return False
-        return self._connection._run(self._exit_flow(exc_val))
+            return
+        with suppress(e.Error):
+            self._connection._run(self._undo_flow())
 
 
 class AsyncTransaction(BaseTransaction):

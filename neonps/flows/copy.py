@@ -71,6 +71,11 @@ class CopyStream:
             self._stake, session.stake = session.stake, Stake.NOTHING
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the connection is still in the midst of it."""
+        return self._session.occupied is self and not self._session.closed
+
+    @property
     def columns(self) -> int:
         """How many columns there are."""
         return len(self._formats)

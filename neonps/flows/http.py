@@ -523,6 +523,11 @@ class HttpTransport(Transport):
         yield from self.rollback() if rollback else self.commit()
         return not rollback
 
+    def break_off(self) -> Flow[None]:
+        self._in_block = False
+        self._pipelines = 0
+        yield from self.rollback()
+
     def cancel(self, timeout: float) -> Flow[None]:
         raise e.NotSupportedError(
             "over HTTP a statement cannot be cancelled from outside; connect with timeout=…, "

@@ -48,11 +48,11 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
     if session.in_call:  # called by a handler, a dumper, or a generator of parameters
         flow.close()
         raise e.ProgrammingError("the connection cannot be used in the middle of another call")
-    yield Deadline(timeout)
     failed = True
     try:
         session.in_call = session.waiting = True
-        session.own = session.undo = False
+        yield Deadline(timeout)
+        session.own = session.undo = session.stopped = False
         if session.occupied is None:  # what lasts over several calls is at stake in all of them
             session.stake, session.at_stake = Stake.NOTHING, ()
             session.committed = session.committed and session.machine.needs_sync  # in the midst of a pipeline
@@ -103,7 +103,8 @@ def interrupt(session: Session) -> Flow[str]:
     """Have the server cancel what it is doing, and get to the end of it. Says what has become of it."""
     # In a process that was forked in the middle of a call, what runs is the parent's.
     can_cancel = session.on_login is None and session.canceller is not None and not session.inherited
-    if not session.waiting or session.channel.torn or (session.busy and not can_cancel):
+    torn = not session.waiting or session.parsing or session.channel.torn
+    if torn or (session.busy and not can_cancel):
         try:
             if session.busy and can_cancel:
                 yield from cancel_query(session)  # the server may have got all of it, and would work on for nobody
@@ -119,6 +120,7 @@ def interrupt(session: Session) -> Flow[str]:
         return "the connection was closed"
     ended = "nothing was running"
     try:
+        session.stopped = session.busy and session.pipeline is None
         if session.busy:
             ended = yield from _stop(session)
         if session.own:

@@ -58,6 +58,7 @@ class Session(Transport):
         self.on_login: Callable[[BackendMessage], Flow[bool]] | None = None  # until the login is complete
         self.prefix: list[bytes] = []
         self.waiting = False  # interrupted here, the session can go on: all is sent, nothing is half-read
+        self.parsing = False  # interrupted here, a message can be taken and not taken note of
         self.busy = False  # something was sent and is not answered yet
         self.occupied: object | None = None  # what lasts over several calls of the user: a COPY, a stream of rows
         self.in_block = False  # between `enter_block` and `leave_block` of a transaction
@@ -65,6 +66,7 @@ class Session(Transport):
         self.own = False  # the transaction is one of that call, and must not outlive it
         self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
         self.cut_short = False  # the transaction has failed since a COPY or a stream in it was left early
+        self.stopped = False  # the call was interrupted where it waited, and what the server did was stopped
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
@@ -202,7 +204,12 @@ class Session(Transport):
 
     def _event_here(self) -> BackendMessage | None:
         """The next message that has arrived and is not dealt with here; None if there is none."""
-        while (event := self.machine.next_event()) is not None and type(event) in _ASIDE:
+        while True:
+            self.parsing = True
+            event = self.machine.next_event()
+            self.parsing = False
+            if event is None or type(event) not in _ASIDE:
+                break
             _ASIDE[type(event)](self, event)
         if type(event) is b.CommandComplete:
             self.prepared.heed(event.tag)
@@ -264,6 +271,13 @@ class Session(Transport):
             self.closed = self.broken = True
             self.occupied = None
             self.log(WARNING, "connection lost", reason=reason)
+
+    @property
+    def in_stream(self) -> bool:
+        """Whether rows are under way that are taken as they arrive."""
+        from .stream import RowStream
+
+        return isinstance(self.occupied, RowStream) and not self.closed
 
     @property
     def loss(self) -> Stake:
@@ -669,6 +683,10 @@ class Session(Transport):
         if error is not None:
             raise error
         return not rollback
+
+    def break_off(self) -> Flow[None]:
+        if not self.closed:
+            yield from self.abandon("a block was interrupted on the way into it or out of it")
 
     def cancel(self, timeout: float) -> Flow[None]:
         assert self.canceller is not None

@@ -206,6 +206,13 @@ class Transport:
         """
         raise NotImplementedError
 
+    def break_off(self) -> Flow[None]:
+        """Get out of the blocks that an interrupt has kept from being begun or left as they should be.
+
+        What they have done is undone; where it is not certain how far they are, the connection is closed for that.
+        """
+        raise NotImplementedError
+
     def cancel(self, timeout: float) -> Flow[None]:
         """Ask the server, within `timeout` seconds, to cancel what is running. To be run by a runner of its own."""
         raise NotImplementedError

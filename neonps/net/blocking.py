@@ -50,8 +50,10 @@ class BlockingRunner(StreamSocket):
         finally:
             # Interrupted between two requests, so that the flow does not hear of it.
             if getattr(flow, "gi_frame", None) is not None:
+                begun = _has_begun(flow)
                 flow.close()
-                self.close()
+                if begun:
+                    self.close()
 
     # What is not done in steps
 
@@ -125,6 +127,13 @@ class BlockingRunner(StreamSocket):
         if not any(found):
             raise DeadlinePassed
         return bool(found[0])
+
+
+def _has_begun(flow: Flow[Any]) -> bool:
+    """Whether a flow has done something already."""
+    from inspect import GEN_CREATED, getgeneratorstate  # takes long to import, and is seldom needed
+
+    return getgeneratorstate(flow) != GEN_CREATED
 
 
 _PERFORM: dict[type, Callable[[BlockingRunner, Any], Any]] = {

@@ -106,13 +106,13 @@ class StreamSocket:
 
     def close(self) -> None:
         """Close the connection, if one is open."""
-        sock, self._socket = self._socket, None
+        if self._socket is not None:
+            self._socket.close()  # first, lest an interrupt leaves it open and unknown
+        self._socket = None
         self._arrived.clear()
         self._ended = self._asked = self._drained = False
         self._failure = None
         self._signals = _PLAIN
-        if sock is not None:
-            sock.close()
 
     def hang_up(self) -> None:
         """End the connection while somebody else is waiting for it, who then finds that it has ended."""
