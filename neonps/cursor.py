@@ -142,7 +142,7 @@ class Cursor(BaseCursor[Row]):
                         connection._run_locked(stream.stop())
                 return
             committed = connection._transport.committed
-        except Exception:
+        except (Exception, GeneratorExit):
             raise
         except BaseException:
             if getattr(connection._transport, "in_stream", False):  # an interrupt has kept it from being stopped

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
@@ -37,6 +39,16 @@ def test_an_order_takes_each_once() -> None:
     assert order.taken == 1234
 
 
+@pytest.fixture
+def levels() -> Iterator[None]:
+    """What loggers are told stays in this test."""
+    before = {name: logging.getLogger(name).level for name in ("neonps", "psycopg.pool")}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.usefixtures("levels")
 def test_soak() -> None:
     figures = soak.main(2, after=1_500)
     assert figures["transfers"] == figures["committed"] + figures["failed"] + figures["unknown"]

@@ -74,4 +74,4 @@ def test_nothing_they_use_imports_io_later() -> None:
 
 
 def test_the_check_finds_what_it_is_for() -> None:
-    assert "socket" in imports_in(PACKAGE / "net" / "blocking.py")
+    assert "socket" in imports_in(PACKAGE / "net" / "stream_socket.py")

@@ -41,7 +41,7 @@ def guarded(session: Session, flow: Flow[Any], timeout: float | None) -> Flow[An
         flow.close()
         yield Close()  # another thread or task may have hung up only
         refusal = session.refusal()
-        if session.occupied is not None:  # by what will never be told of its end
+        if session.occupied is not None and not session.inherited:  # by what will never be told of its end
             session.occupied = None
             session.loss.tell(refusal)
         raise refusal

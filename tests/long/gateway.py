@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gateway_raw import Raw, handshake, log_in, masked, post, post_body, startup
 
-from tests.long.soak import ACCOUNTS, BALANCE, TABLES, Transfers, move
+from long.soak import ACCOUNTS, BALANCE, TABLES, Transfers, move
 
 #: How many clients are connected at the same time, when there are to be many.
 CROWD = 2000
