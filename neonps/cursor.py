@@ -145,7 +145,7 @@ class Cursor(BaseCursor[Row]):
         except (Exception, GeneratorExit):
             raise
         except BaseException:
-            if getattr(connection._transport, "in_stream", False):  # an interrupt has kept it from being stopped
+            if connection._transport.in_stream:  # an interrupt has kept it from being stopped
                 connection._run_locked(connection._transport.break_off())
             raise
         finally:

@@ -118,7 +118,7 @@ class BaseTransaction:
         if not self._savepoint_name:
             blocks.clear()
             yield from transport.leave_block("", outer=True, rollback=True)  # which can be done again
-        elif self in blocks or not getattr(transport, "stopped", True):
+        elif self in blocks or not transport.stopped:
             blocks.clear()
             yield from transport.break_off()
 

@@ -204,11 +204,16 @@ async def cancelled(call: Callable[[], Awaitable[Any]], condition: Callable[[], 
     return "\n".join((*parts, shown(caught.value)))
 
 
-@pytest.mark.parametrize("name", ASYNC_CALLS)
+@pytest.mark.parametrize(
+    ("transport", "name"),
+    [
+        (transport, name)
+        for transport in ("tcp", "websocket", "http")
+        for name in ASYNC_CALLS
+        if transport != "http" or name not in SESSION_CALLS
+    ],
+)
 def test_a_task_is_cancelled(url: str, admin: Admin, postgres: EmbeddedPostgres, transport: str, name: str) -> None:
-    if transport == "http" and name in SESSION_CALLS:
-        pytest.skip("it takes a session")
-
     async def main() -> str:
         async with await neonps.AsyncConnection.connect(url, transport=transport, autocommit=True) as conn:
             return await cancelled(lambda: ASYNC_CALLS[name](conn), lambda: sleeping(admin))

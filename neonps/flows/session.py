@@ -66,7 +66,7 @@ class Session(Transport):
         self.own = False  # the transaction is one of that call, and must not outlive it
         self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
         self.cut_short = False  # the transaction has failed since a COPY or a stream in it was left early
-        self.stopped = False  # the call was interrupted where it waited, and what the server did was stopped
+        self.stopped = False
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
@@ -274,7 +274,6 @@ class Session(Transport):
 
     @property
     def in_stream(self) -> bool:
-        """Whether rows are under way that are taken as they arrive."""
         from .stream import RowStream
 
         return isinstance(self.occupied, RowStream) and not self.closed

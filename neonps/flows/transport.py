@@ -49,6 +49,7 @@ class Transport:
         prepared: the statements that are prepared.
         error_message: what went wrong last, as libpq puts it; "" if nothing did since the last call that went well.
         committed: of what the last call has sent, something was made to last; over HTTP, or can have been.
+        stopped: the last call was interrupted where it waited, and nothing of it goes on in the server.
         in_call: a call of the user is under way.
         request_id: what the service calls the last request over HTTP, or the one that has opened the WebSocket; None if
             it is not known.
@@ -73,6 +74,7 @@ class Transport:
         self.prepared = PreparedStatements(settings)
         self.error_message = ""
         self.committed = False
+        self.stopped = True
         self.in_call = False
         self.request_id: str | None = None
         self.on_notice: Callable[[dict[str, str]], None] = lambda fields: None
@@ -92,6 +94,11 @@ class Transport:
     def transaction_status(self) -> TransactionStatus:
         """Whether a transaction is open, as far as the driver and the server know."""
         return TransactionStatus.UNKNOWN
+
+    @property
+    def in_stream(self) -> bool:
+        """Whether rows are under way that are taken as they arrive."""
+        return False
 
     def parameter_status(self, name: str) -> str | None:
         """The value of a setting that the server has reported; None if it has not."""
