@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import struct
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 import server_messages as s
 from fake_server import FakeServer
+from psycopg import sql
 from refused import check_no_secret
 from scripted import ScramServer, ScriptedRunner, ScriptedServer
 from transports import over_tcp
 
 import neonps
 from neonps.flows.connect import open_session
+from neonps.protocol.scram import Scram, ServerNotTrusted
 from neonps.settings import resolve
 
 PASSWORD = "hunter2-5d1c"
@@ -217,3 +221,47 @@ def test_each_login_has_a_nonce_of_its_own() -> None:
         nonces.add(first[first.index(b"r=") + 2 :])
     assert len(nonces) == 20
     assert min(map(len, nonces)) >= 18  # 18 bytes are what libpq has
+
+
+#: Those that SASLprep changes, and those that it does not allow, which count as they are.
+PASSWORDS = {
+    "mapped": "I\N{SOFT HYPHEN}X \N{ROMAN NUMERAL NINE}\N{NO-BREAK SPACE}\N{FEMININE ORDINAL INDICATOR}",
+    "mapped to nothing": "\N{SOFT HYPHEN}",
+    "unassigned in Unicode 3.2": "secret \N{GRINNING FACE}",
+    "control characters": "a\7b\x7f",
+    "from right to left, and not": "\N{ARABIC LETTER ALEF}1",
+    "private": "\ue000",
+}
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_passwords_whatever_is_in_them(
+    admin: psycopg.Connection[Any], dsn: str, url: str, transport: str, name: str
+) -> None:
+    role, password = f"r_{uuid4().hex}", PASSWORDS[name]
+    admin.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(role), password))
+
+    def check(password: str) -> None:
+        psycopg.connect(dsn, user=role, password=password).close()
+        with neonps.connect(url, user=role, password=password, transport=transport, autocommit=True) as conn:
+            assert conn.execute("select current_user").fetchone() == (role,)
+        with pytest.raises(neonps.errors.InvalidPassword):
+            neonps.connect(url, user=role, password=f"{password}?", transport=transport).execute("select 1").fetchone()
+
+    try:
+        check(password)
+        with neonps.connect(dsn, user=role, password=password, transport="tcp", autocommit=True) as conn:
+            conn.pgconn.change_password(role.encode(), f"{password}\N{GRINNING FACE}".encode())
+        check(f"{password}\N{GRINNING FACE}")
+    finally:
+        admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+@pytest.mark.parametrize("password", [PASSWORD, *PASSWORDS.values()])
+def test_a_signature_that_is_wrong(password: str) -> None:
+    scram = Scram(password)
+    nonce = scram.first_message().rpartition(b"r=")[2]
+    scram.respond(b"r=%sserver,s=c2FsdHNhbHRzYWx0c2FsdA==,i=4096" % nonce)
+    with pytest.raises(ServerNotTrusted):
+        scram.verify(b"v=" + b64encode(bytes(32)))
+    assert not scram.verified

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -85,6 +87,30 @@ def test_parameters_that_cannot_be_sent_in_a_pipeline(
             conn.cursor().executemany(INSERT, make(), returning=returning)
         conn.execute(INSERT, [8])
     assert numbers() == [7, 8]
+
+
+@on_sessions
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_task_is_cancelled_between_two_pieces(numbers: Numbers, url: str, transport: str, in_pipeline: bool) -> None:
+    rows = [(number, "x" * 1000) for number in range(2000)]
+
+    async def main() -> None:
+        async with await neonps.AsyncConnection.connect(url, transport=transport, autocommit=True) as conn:
+
+            async def run() -> None:
+                async with conn.pipeline() if in_pipeline else nullcontext():
+                    query = "insert into numbers select %s where length(%s) > 0"
+                    await conn.cursor().executemany(query, rows)
+
+            task = asyncio.create_task(run())
+            for _ in range(12):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert numbers() == []
 
 
 @on_sessions

@@ -169,6 +169,61 @@ def test_a_line_that_is_cut_while_idle(relayed: Connect, relay: Relay, reset: bo
     check_lost(conn)
 
 
+def in_a_block(conn: Connection) -> None:
+    with conn.transaction():
+        conn.execute(INSERT, [1])
+
+
+def in_a_pipeline(conn: Connection) -> None:
+    with conn.pipeline():
+        conn.execute(INSERT, [1])
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@on_sessions
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda conn: conn.execute(INSERT, [1]),
+        lambda conn: conn.execute("insert into numbers values (1)"),
+        lambda conn: conn.execute("call pg_temp.fill()"),
+        lambda conn: conn.cursor().executemany(INSERT, [(1,)]),
+        lambda conn: conn.batch([(INSERT, [1])]),
+        in_a_block,
+        in_a_pipeline,
+    ],
+)
+def test_nothing_of_a_statement_is_sent_on_a_line_that_was_cut(
+    relayed: Connect, relay: Relay, use: Callable[[Connection], object], reset: bool
+) -> None:
+    """So that it can be run again, on another connection."""
+    conn = relayed(autocommit=True)
+    conn.execute("create procedure pg_temp.fill() language sql begin atomic end")
+    relay.clear()
+    relay.cut(reset=reset)
+    with pytest.raises(neonps.OperationalError, match="server closed the connection unexpectedly") as caught:
+        use(conn)
+    assert not caught.value.outcome_unknown
+    assert "unknown" not in str(caught.value)
+    assert relay.sent == []
+    check_lost(conn)
+
+
+@on_sessions
+@pytest.mark.parametrize("commit", [lambda conn: conn.commit(), lambda conn: conn.execute("commit")])
+def test_a_commit_on_a_line_that_was_cut(
+    numbers: Numbers, relayed: Connect, relay: Relay, commit: Callable[[Connection], object]
+) -> None:
+    conn = relayed()
+    conn.execute(INSERT, [1])
+    relay.cut()
+    with pytest.raises(neonps.OperationalError, match="is rolled back by the server") as caught:
+        commit(conn)
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
+    check_lost(conn)
+
+
 def test_the_outcome_of_a_commit_is_unknown(
     numbers: Numbers, relayed: Connect, relay: Relay, in_thread: Callable[..., Future[Any]]
 ) -> None:

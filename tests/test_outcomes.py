@@ -615,6 +615,18 @@ def test_a_transaction_that_fails_as_something_in_it_is_left_early(
 
 
 @on_sessions
+def test_a_later_transaction_has_not_failed_for_that(connect: Connect) -> None:
+    conn = connect()
+    for _ in conn.cursor().stream("select generate_series(1, 1000000)"):
+        break
+    conn.execute("rollback")
+    with pytest.raises(neonps.errors.DivisionByZero):
+        conn.execute("select 1 / 0")
+    conn.commit()
+    assert conn.info.transaction_status.name == "IDLE"
+
+
+@on_sessions
 def test_a_block_that_commits_what_has_failed(
     numbers: Numbers, auto: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

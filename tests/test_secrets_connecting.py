@@ -47,7 +47,7 @@ KEYWORDS: dict[str, dict[str, Any]] = {
     "NUL in it": {"password": f"{SECRET}\0"},
     "a surrogate in it": {"password": f"{SECRET}\ud800"},
     "a password of a wrong class": {"password": [SECRET]},
-    "what SASLprep does not allow": {"password": f"{SECRET}\u0378"},
+    "one that SASLprep does not allow": {"password": f"{SECRET}\u0378"},
     "another way to log in": {"require_auth": "password"},
     "a token that is none": {"auth_token": f"{TOKEN} {TOKEN}"},
     "a token elsewhere": {"auth_token": TOKEN},

@@ -42,9 +42,18 @@ class Channel:
         self.closed = self.torn = False
         self.unanswered = 0
 
-    def send(self, *messages: bytes) -> Flow[None]:
-        """Send `messages` in one go. Where the stream has borders, each is a message of its own."""
-        yield Send(messages[0] if len(messages) == 1 else b"".join(messages))
+    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
+        """Send `messages` in one go. Where the stream has borders, each is a message of its own.
+
+        Args:
+            messages: what to send.
+            idle: nothing is under way.
+
+        Raises:
+            NothingSent: the connection had ended while it was idle.
+            OSError: it has ended now.
+        """
+        yield Send(messages[0] if len(messages) == 1 else b"".join(messages), idle=idle)
 
     def receive(self) -> Flow[bytes]:
         """Wait for the next bytes; b"" means that the stream has ended, see `end`."""
@@ -72,11 +81,11 @@ class WebSocketChannel(Channel):
         self._receive = Receive(pings.interval)
         self.request_id = tunnel.request_id
 
-    def send(self, *messages: bytes) -> Flow[None]:
+    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
         data = b"".join([self._tunnel.wrap(message) for message in messages])
         self.unanswered += len(data)
         self.torn = True
-        yield Send(data)
+        yield Send(data, idle=idle)
         self.torn = False
 
     def receive(self) -> Flow[bytes]:

@@ -107,10 +107,7 @@ class Login:
     def _first_message(self, end_point: bytes | None, *, plus: bool) -> f.SASLInitialResponse:
         from ..protocol.scram import Scram  # scramp takes long to import, and not every login needs it
 
-        try:
-            self._scram = Scram(self._password(), end_point, plus=plus)
-        except ValueError as error:
-            raise e.OperationalError(str(error)) from None
+        self._scram = Scram(self._password(), end_point, plus=plus)
         return f.SASLInitialResponse(self._scram.mechanism, self._scram.first_message())
 
     def _why_not_bound(self) -> str:

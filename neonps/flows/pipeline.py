@@ -112,6 +112,7 @@ class Pipeline:
 
         queries = self._dumped(query, params)
         if self._session.autocommit and not self.in_transaction:
+            self._session.undo = True
             queries = [copy(each) for each in queries]  # all of them before one is sent: what is sent takes effect
         for each in queries:
             yield from self.execute(each, binary=binary, deliver=arrived, prepare=prepare)

@@ -22,7 +22,7 @@ from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
 from .interruption import guarded, interrupt
-from .requests import Deadline, DeadlinePassed, Flow
+from .requests import Deadline, DeadlinePassed, Flow, NothingSent
 from .series import NO_COPY, TEXT, extended, series
 from .stake import UNDONE, Stake, commits_at_once, commits_midway, leaves_transaction, may_commit
 from .transport import Deliver, Query, Tally, Transport
@@ -161,14 +161,17 @@ class Session(Transport):
     def write(self, data: bytes) -> Flow[None]:
         """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
-        if not self.busy:
+        first = not self.busy
+        if first:
             self.channel.unanswered = 0
         self.busy = True
         self.waiting = False
         try:
-            yield from self.channel.send(held + data)
+            yield from self.channel.send(held + data, idle=first)
         except (OSError, WebSocketClosed) as error:
             self._send_error = error  # what the server said last, if anything, tells more: see `receive`
+            if isinstance(error, NothingSent):
+                self.stake, self.at_stake = self.stake.if_nothing_was_sent, ()
         self.waiting = True
 
     def receive(self) -> Flow[None]:
@@ -218,8 +221,9 @@ class Session(Transport):
         elif type(event) is b.ErrorResponse:
             self._done = False
         elif type(event) is b.ReadyForQuery:
-            if self._done and self.machine.transaction_status is TransactionStatus.IDLE:
-                self.committed = True
+            status = self.machine.transaction_status
+            self.committed = self.committed or (self._done and status is TransactionStatus.IDLE)
+            self.cut_short = self.cut_short and status is TransactionStatus.INERROR
             self._done = False
         return event
 
@@ -599,7 +603,6 @@ class Session(Transport):
     def rollback(self) -> Flow[None]:
         if self.closed:
             return
-        self.cut_short = False
         error = yield from self._end_pipeline()
         if not self._drop_prefix() and self.transaction_status is not TransactionStatus.IDLE:
             yield from self.command(_ROLLBACK)
@@ -662,7 +665,6 @@ class Session(Transport):
                     yield from self.rollback()  # a pipeline has failed, so that there was no COMMIT
                 raise
             return not failed
-        self.cut_short = self.cut_short and not rollback
         name = quote_identifier(savepoint.encode())
         error = None
         if rollback:

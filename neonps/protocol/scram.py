@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from hashlib import pbkdf2_hmac, sha256
+from hmac import digest
 
 from scramp import ScramClient, ScramException, ScramMechanism
+from scramp.utils import saslprep
 
 from .backend import ProtocolError
 
@@ -22,7 +26,7 @@ MAX_ITERATIONS = 1_000_000
 
 #: A challenge: a nonce, a salt, how many iterations, and perhaps extensions (RFC 5802 7, server-first-message). The
 #: last scramp for Python 3.10 takes others too.
-_challenge = re.compile(r"r=([!-+\--~]+),s=[A-Za-z0-9+/]+={0,2},i=([1-9][0-9]*)(,.*)?").fullmatch
+_challenge = re.compile(r"r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]*)(,.*)?").fullmatch
 
 
 class ServerNotTrusted(ProtocolError):
@@ -44,20 +48,16 @@ class Scram:
     Attributes:
         mechanism: the name of the mechanism.
         verified: the server has proved that it knows the password.
-
-    Raises:
-        ValueError: SASLprep (RFC 4013) does not allow the password, which is not shown.
     """
 
     def __init__(self, password: str, end_point: bytes | None = None, *, plus: bool = False) -> None:
         self.mechanism = MECHANISM_PLUS if plus else MECHANISM
         binding = None if end_point is None else (_BINDING, end_point)
-        try:
-            self._client = ScramClient([self.mechanism], "*", password, channel_binding=binding)
-        except ScramException:
-            raise ValueError("the password holds characters that SCRAM does not allow") from None
+        self._raw = None if _is_allowed(password) else password.encode()
+        self._client = ScramClient([self.mechanism], "*", "" if self._raw else password, channel_binding=binding)
         self.verified = False
         self._nonce = ""
+        self._server_signature = b""  # only of a raw password
 
     def first_message(self) -> bytes:
         """The client-first-message."""
@@ -74,7 +74,8 @@ class Scram:
         try:
             self._check(challenge.decode())
             self._client.set_server_first(challenge.decode())
-            return str(self._client.get_client_final()).encode()
+            final = str(self._client.get_client_final()).encode()
+            return final if self._raw is None else self._prove(self._raw, challenge, final.rpartition(b",p=")[0])
         except (ScramException, ValueError) as e:
             raise ProtocolError(f"the server's SCRAM challenge is not valid: {e}") from None
 
@@ -82,11 +83,22 @@ class Scram:
         found = _challenge(challenge)
         if found is None:
             raise ValueError("it is malformed")
-        nonce, iterations = found[1], found[2]
+        nonce, iterations = found[1], found[3]
         if nonce == self._nonce or not nonce.startswith(self._nonce):
             raise ValueError("its nonce is not ours with something behind it")
         if int(iterations) > MAX_ITERATIONS:
             raise ValueError(f"more than {MAX_ITERATIONS} iterations")
+
+    def _prove(self, password: bytes, challenge: bytes, without_proof: bytes) -> bytes:
+        """The client-final-message out of all but its proof, which is that of a raw password (RFC 5802 3)."""
+        found = _challenge(challenge.decode())
+        assert found is not None
+        client_key, stored_key, server_key = _keys(password, b64decode(found[2]), int(found[3]))
+        messages = b",".join((b"n=*,r=" + self._nonce.encode(), challenge, without_proof))
+        signature = digest(stored_key, messages, "sha256")
+        self._server_signature = digest(server_key, messages, "sha256")
+        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
+        return without_proof + b",p=" + b64encode(proof)
 
     def verify(self, final: bytes) -> None:
         """Check the server's signature in the server-final-message `final`.
@@ -95,7 +107,10 @@ class Scram:
             ServerNotTrusted: the signature is wrong: this is not the server that knows the password.
         """
         try:
-            self._client.set_server_final(final.decode("ascii"))
+            if self._raw is None:
+                self._client.set_server_final(final.decode("ascii"))
+            elif final != b"v=" + b64encode(self._server_signature):
+                raise ValueError
         except (ScramException, ValueError):
             raise ServerNotTrusted(
                 "the server could not prove that it knows the password (wrong SCRAM signature): it may be an impostor"
@@ -105,6 +120,25 @@ class Scram:
 
 def stored_password(password: str) -> str:
     """A password as Postgres stores it (`pg_authid.rolpassword`), with a new salt."""
-    salt, stored_key, server_key, iterations = ScramMechanism(MECHANISM).make_auth_info(password)
+    if _is_allowed(password):
+        salt, stored_key, server_key, iterations = ScramMechanism(MECHANISM).make_auth_info(password)
+    else:
+        salt, iterations = os.urandom(16), 4096
+        _, stored_key, server_key = _keys(password.encode(), salt, iterations)
     parts = [b64encode(part).decode() for part in (salt, stored_key, server_key)]
     return f"{MECHANISM}${iterations}:{parts[0]}${parts[1]}:{parts[2]}"
+
+
+def _is_allowed(password: str) -> bool:
+    """Whether SASLprep (RFC 4013) allows a password; Postgres takes one that it does not as it is (docs 53.3.1)."""
+    try:
+        return bool(saslprep(password))
+    except ScramException:
+        return False
+
+
+def _keys(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes, bytes]:
+    """ClientKey, StoredKey and ServerKey (RFC 5802 3)."""
+    salted = pbkdf2_hmac("sha256", password, salt, iterations)
+    client_key = digest(salted, b"Client Key", "sha256")
+    return client_key, sha256(client_key).digest(), digest(salted, b"Server Key", "sha256")
