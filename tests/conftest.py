@@ -184,6 +184,22 @@ def relayed(
     return relayed
 
 
+@pytest.fixture
+def lose(relay: Relay, in_thread: Callable[..., Future[Any]]) -> Callable[..., None]:
+    """Has a call lose the line once something is done, which it does not hear of: the outcome has to be unknown."""
+    from gateway_client import wait_for
+
+    def lose(call: Callable[[], object], done: Callable[[], object], words: str = "It is unknown whether") -> None:
+        future = in_thread(call)
+        wait_for(done)
+        relay.cut()
+        with pytest.raises(neonps.OperationalError, match=words) as caught:
+            future.result()
+        assert caught.value.outcome_unknown
+
+    return lose
+
+
 @pytest.fixture(params=["psycopg", "tcp", "websocket"])
 def peer(request: pytest.FixtureRequest, dsn: str, url: str) -> Iterator[Peer]:
     """psycopg, and neonps over each transport that has sessions: what holds for the first has to hold for all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from fake_server import FakeServer
 from fault_relay import CUTS, DOWN, UP, Fault, FaultRelay
 from gateway_client import running, wait_for
+from outcomes import INSERT, PROCEDURE, Lose
 from refused import elsewhere
 from relay import Relay
 from transports import Connect, Connection, Numbers, on_sessions, over_http
@@ -21,27 +22,7 @@ from transports import Connect, Connection, Numbers, on_sessions, over_http
 import neonps
 from neonps.conninfo import make_conninfo
 from neonps.embedded import EmbeddedPostgres
-from neonps.flows.stake import commits_at_once, commits_midway, leaves_transaction, may_commit
 from neonps.gateway import Gateway, Upstream
-
-INSERT = "insert into numbers values (1)"
-
-Lose = Callable[..., None]
-
-
-@pytest.fixture
-def lose(relay: Relay, in_thread: Callable[..., Future[Any]]) -> Lose:
-    """Has a call lose the line once something is done, which it does not hear of: the outcome has to be unknown."""
-
-    def lose(call: Callable[[], object], done: Callable[[], object], words: str = "It is unknown whether") -> None:
-        future = in_thread(call)
-        wait_for(done)
-        relay.cut()
-        with pytest.raises(neonps.OperationalError, match=words) as caught:
-            future.result()
-        assert caught.value.outcome_unknown
-
-    return lose
 
 
 @on_sessions
@@ -60,19 +41,6 @@ def test_a_stream_of_what_was_written(
         with pytest.raises(neonps.OperationalError, match="It is unknown whether"):
             list(conn.cursor().stream("insert into numbers values (2) returning a"))
         assert numbers() == [1, 2]
-
-
-@on_sessions
-def test_a_pipeline_that_the_login_is_left_to(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose) -> None:
-    """Its end commits what was sent, though the server has not said yet that no transaction is open."""
-    conn = relayed(autocommit=True, lazy=True)
-
-    def write() -> None:
-        with conn.pipeline():
-            conn.execute(INSERT)
-            relay.mute()
-
-    lose(write, lambda: numbers() == [1])
 
 
 @on_sessions
@@ -137,22 +105,14 @@ def test_a_transaction_that_the_program_ends_by_a_statement(
     lose(end, lambda: 1 in numbers(), "It is unknown whether the transaction was committed")
 
 
-PROCEDURE = """
-    create or replace procedure fill_and_fail(first int, nap float) language plpgsql as $$ begin
-        insert into numbers values (first);
-        commit;
-        insert into numbers values (first + 10);
-        perform pg_sleep(nap);
-        perform 1 / 0;
-    end $$
-"""
-
 #: Statements after which a 1 is there although the rest of them fails; each takes so long, in seconds.
 ALONE = [
     "call fill_and_fail(1, {nap})",
     "do $$ begin insert into numbers values (1); commit; perform pg_sleep({nap}); perform 1 / 0; end $$",
     "do $$ begin call fill_and_fail(1, {nap}); end $$",
 ]
+
+
 #: The same, and several in one text, which HTTP does not take.
 PARTLY = [
     *ALONE,
@@ -229,61 +189,6 @@ def test_executemany_of_a_procedure(numbers: Numbers, auto: Connection, admin: p
     with pytest.raises(neonps.errors.DivisionByZero) as caught:
         auto.cursor().executemany("call fill_and_fail(%s, 0)", [(1,), (2,)])
     assert numbers() == [1]
-    assert caught.value.outcome_unknown
-
-
-@on_sessions
-@pytest.mark.parametrize(
-    ("statements", "kept"),
-    [
-        (["begin", INSERT, "commit", "select 1 / 0"], True),
-        (["call fill_and_fail(1, 0)"], True),
-        ([INSERT, "select 1 / 0"], False),
-        (["begin", INSERT, "rollback", "select 1 / 0"], False),
-    ],
-)
-def test_an_error_in_a_pipeline(
-    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], statements: list[str], kept: bool
-) -> None:
-    admin.execute(PROCEDURE)
-
-    def use() -> None:
-        with auto.pipeline():
-            for statement in statements:
-                auto.execute(statement)
-
-    with pytest.raises(neonps.errors.DivisionByZero) as caught:
-        use()
-    assert caught.value.outcome_unknown is kept
-    assert numbers() == [1] * kept
-
-
-@on_sessions
-@pytest.mark.parametrize(
-    ("begin", "statements"),
-    [
-        ("begin", ["commit"]),
-        ("select", ["select 1", "call fill_and_fail(1, 0)", f"select '{'x' * 1_000_000}'"]),  # before its Sync
-    ],
-)
-def test_a_pooler_that_loses_the_server_in_a_pipeline(
-    numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any], begin: str, statements: list[str]
-) -> None:
-    """What it answers comes first, and yet the server may have got to what is behind that, and committed it."""
-    admin.execute(PROCEDURE)
-    fields = b"SFATAL\0VFATAL\0C08006\0Mserver conn crashed?\0\0"
-    auto.execute(begin)
-    machine = auto._transport.session("a test").machine
-
-    def end() -> None:
-        with auto.pipeline():
-            for statement in statements:
-                auto.execute(statement)
-                if statement == statements[0]:
-                    machine.receive(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
-
-    with pytest.raises(neonps.OperationalError, match="It is unknown whether") as caught:
-        end()
     assert caught.value.outcome_unknown
 
 
@@ -421,46 +326,6 @@ def test_a_statement_behind_the_end_of_a_transaction(
     lose(lambda: conn.execute(f"{end}; insert into numbers values (2)"), lambda: numbers() == [2])
 
 
-@pytest.mark.parametrize(
-    ("statement", "can"),
-    [
-        ("commit", True),
-        ("COMMIT AND CHAIN", True),
-        ("-- at last\nend", True),
-        ("prepare transaction 'x'", True),
-        ("insert into t values (1);commit", True),
-        ("rollback; insert into t values (1)", True),
-        ("select 1; select case when true then 1 end", True),  # nobody looks so closely
-        ("", False),
-        ("select case when true then 1 end;", False),
-        ("insert into t values ('commit')", False),
-        ("insert into t values (1); insert into t values ('; commit;')", False),
-        ("rollback", False),
-        (r"select '\''; commit; select '\''", True),  # with standard_conforming_strings off
-        (r"select '\''; select '\''", False),
-        (r"select 'commit\n'", False),
-    ],
-)
-def test_what_can_commit(statement: str, can: bool) -> None:
-    assert may_commit(statement) is can
-
-
-@pytest.mark.parametrize(
-    ("statement", "can"),
-    [
-        ("call p()", True),
-        ("do $$ begin commit; end $$", True),
-        ("do $$ begin perform 1; end $$", False),
-        ("vacuum t", True),
-        ("create index concurrently on t (a)", True),
-        ("create index on t (a)", False),
-        ("insert into t values ('call')", False),
-    ],
-)
-def test_what_can_commit_midway(statement: str, can: bool) -> None:
-    assert commits_midway(statement) is can
-
-
 @on_sessions
 @pytest.mark.parametrize("in_block", [False, True])
 def test_a_statement_that_cannot_be_cancelled(numbers: Numbers, auto: Connection, in_block: bool) -> None:
@@ -508,23 +373,6 @@ def test_the_time_is_over_behind_a_request_that_has_committed(numbers: Numbers, 
     assert caught.value.outcome_unknown
 
 
-@over_http
-def test_the_status_of_a_block_whose_request_was_lost(
-    numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose
-) -> None:
-    """The connection is not closed over HTTP, which does not mean that the block was rolled back."""
-    conn = relayed()
-    block = conn.transaction()
-
-    def use() -> None:
-        with block:
-            conn.execute(INSERT)
-            relay.mute()
-
-    lose(use, lambda: numbers() == [1])
-    assert block.status is neonps.Transaction.Status.FAILED
-
-
 @pytest.mark.parametrize("kind", CUTS)
 def test_a_gateway_that_loses_postgres(postgres: EmbeddedPostgres, numbers: Numbers, kind: str) -> None:
     """Whatever it was about, the driver does not take it for an error of Postgres, after which nothing is done."""
@@ -549,127 +397,6 @@ def test_a_gateway_that_loses_postgres(postgres: EmbeddedPostgres, numbers: Numb
         done = numbers()
         assert not [offset for offset, unknown in told if offset in done and not unknown]
         assert told
-
-
-@on_sessions
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_block_that_a_stream_is_left_open_in(numbers: Numbers, auto: Connection, nested: bool, fails: bool) -> None:
-    """Its end is the end of the stream too: nothing of it is kept, and nothing of it stays open."""
-    block = None
-    rows = None
-
-    def use() -> None:
-        nonlocal block, rows
-        with auto.transaction() as block:
-            auto.execute("insert into numbers values (2)")
-            rows = auto.cursor().stream("select generate_series(1, 100000)")
-            next(rows)
-            if fails:
-                raise ZeroDivisionError
-
-    def use_nested() -> None:
-        with auto.transaction():
-            auto.execute(INSERT)
-            with pytest.raises((ZeroDivisionError, neonps.OperationalError)):
-                use()
-
-    if nested:
-        use_nested()
-    else:
-        with pytest.raises(ZeroDivisionError if fails else neonps.OperationalError) as caught:
-            use()
-        assert not getattr(caught.value, "outcome_unknown", False)
-    assert block is not None
-    assert rows is not None
-    assert block.status is neonps.Transaction.Status.ROLLED_BACK_WITH_ERROR
-    assert auto.info.transaction_status.name == "IDLE"
-    assert numbers() == [1] * nested
-    with pytest.raises(neonps.OperationalError, match="was interrupted"):
-        list(rows)
-    assert auto.execute("select 7").fetchone() == (7,)
-
-
-@on_sessions
-@pytest.mark.parametrize("how", ["stream", "copy"])
-def test_a_transaction_that_fails_as_something_in_it_is_left_early(
-    numbers: Numbers, auto: Connection, how: str
-) -> None:
-    """Nobody was told of an error, so that the end of the block has to."""
-
-    def use() -> None:
-        with auto.transaction():
-            auto.execute(INSERT)
-            if how == "stream":
-                for _ in auto.cursor().stream("select generate_series(1, 1000000)"):
-                    break
-            else:
-                with auto.cursor().copy("copy (select generate_series(1, 1000000)) to stdout") as copy:
-                    copy.read()
-
-    with pytest.raises(neonps.errors.InFailedSqlTransaction, match="was rolled back") as caught:
-        use()
-    assert not caught.value.outcome_unknown
-    assert numbers() == []
-    assert auto.execute("select 7").fetchone() == (7,)
-
-
-@on_sessions
-def test_a_later_transaction_has_not_failed_for_that(connect: Connect) -> None:
-    conn = connect()
-    for _ in conn.cursor().stream("select generate_series(1, 1000000)"):
-        break
-    conn.execute("rollback")
-    with pytest.raises(neonps.errors.DivisionByZero):
-        conn.execute("select 1 / 0")
-    conn.commit()
-    assert conn.info.transaction_status.name == "IDLE"
-
-
-@on_sessions
-def test_a_block_that_commits_what_has_failed(
-    numbers: Numbers, auto: Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As with psycopg this is no error; but it is not called committed."""
-    with auto.transaction() as block, suppress(neonps.errors.DivisionByZero):
-        auto.execute(INSERT)
-        auto.execute("select 1 / 0")
-    assert block.status is neonps.Transaction.Status.ROLLED_BACK_WITH_ERROR
-    assert any(message.startswith("commit refused") for message in caplog.messages)
-    assert numbers() == []
-
-
-@on_sessions
-@pytest.mark.parametrize("autocommit", [True, False])
-def test_a_row_factory_that_fails_in_a_pipeline(numbers: Numbers, connect: Connect, autocommit: bool) -> None:
-    """The other statements have taken effect, the connection goes on, and what comes later can be undone."""
-    conn = connect(autocommit=autocommit)
-    wrong, right = conn.cursor(row_factory=neonps.rows.scalar_row), conn.cursor()
-
-    def use() -> None:
-        with conn.pipeline():
-            wrong.execute("select from pg_class")
-            right.execute(f"{INSERT} returning a")
-            conn.commit()
-
-    with pytest.raises(neonps.ProgrammingError) as caught:
-        use()
-    assert caught.value.outcome_unknown
-    assert numbers() == [1]
-    assert right.fetchall() == [(1,)]
-    conn.autocommit = False
-    conn.execute("insert into numbers values (2)")
-    conn.rollback()
-    assert numbers() == [1]
-
-
-@pytest.mark.parametrize("transport", ["tcp", "websocket", "http"])
-def test_a_row_factory_that_fails_in_a_batch(numbers: Numbers, auto: Connection, transport: str) -> None:
-    auto.row_factory = neonps.rows.scalar_row
-    with pytest.raises(neonps.ProgrammingError) as caught:
-        auto.batch([INSERT, "select from numbers"])
-    assert numbers() == [1]
-    assert caught.value.outcome_unknown
 
 
 @on_sessions
@@ -725,74 +452,6 @@ def test_a_connection_that_is_closed_in_the_middle(numbers: Numbers, auto: Conne
 
 
 @on_sessions
-def test_what_does_not_wait_for_the_sync_of_a_pipeline(auto: Connection, admin: psycopg.Connection[Any]) -> None:
-    def use() -> None:
-        with auto.pipeline():
-            auto.execute("create database made_in_a_pipeline")
-            auto.execute("select 1 / 0")
-
-    try:
-        with pytest.raises(neonps.errors.DivisionByZero) as caught:
-            use()
-        assert admin.execute("select 1 from pg_database where datname = 'made_in_a_pipeline'").fetchone() == (1,)
-        assert caught.value.outcome_unknown
-    finally:
-        admin.execute("drop database if exists made_in_a_pipeline")
-
-
-@on_sessions
-@pytest.mark.parametrize("how", ["pipeline", "batch"])
-def test_what_comes_behind_a_rollback(numbers: Numbers, relayed: Connect, relay: Relay, lose: Lose, how: str) -> None:
-    """It is no part of the transaction that was open."""
-    conn = relayed()
-    conn.execute(INSERT)
-    relay.mute()
-
-    def use() -> None:
-        if how == "batch":
-            conn.batch(["rollback", "insert into numbers values (2)"])
-            return
-        with conn.pipeline():
-            conn.execute("rollback")
-            conn.execute("insert into numbers values (2)")
-
-    lose(use, lambda: numbers() == [2])
-
-
-@on_sessions
-@pytest.mark.parametrize("how", ["pipeline", "batch"])
-def test_a_procedure_behind_a_rollback(
-    numbers: Numbers, connect: Connect, admin: psycopg.Connection[Any], how: str
-) -> None:
-    admin.execute(PROCEDURE)
-    conn = connect()
-    conn.execute("insert into numbers values (2)")
-
-    def use() -> None:
-        if how == "batch":
-            conn.batch(["rollback", "call fill_and_fail(1, 0)"])
-            return
-        with conn.pipeline():
-            conn.execute("rollback")
-            conn.execute("call fill_and_fail(1, 0)")
-
-    with pytest.raises(neonps.errors.DivisionByZero) as caught:
-        use()
-    assert numbers() == [1]
-    assert caught.value.outcome_unknown
-
-
-@on_sessions
-def test_a_procedure_in_a_batch(numbers: Numbers, auto: Connection, admin: psycopg.Connection[Any]) -> None:
-    """There it cannot commit."""
-    admin.execute(PROCEDURE)
-    with pytest.raises(neonps.DatabaseError) as caught:
-        auto.batch([INSERT, "call fill_and_fail(2, 0)"])
-    assert not caught.value.outcome_unknown
-    assert numbers() == []
-
-
-@on_sessions
 def test_a_commit_that_is_refused(numbers: Numbers, relayed: Connect, relay: Relay) -> None:
     """It has not ended anything, so that nothing is unknown when the line is lost."""
     conn = relayed()
@@ -805,32 +464,3 @@ def test_a_commit_that_is_refused(numbers: Numbers, relayed: Connect, relay: Rel
     with pytest.raises(neonps.OperationalError) as caught:
         list(rows)
     assert not caught.value.outcome_unknown
-
-
-@pytest.mark.parametrize(
-    ("statement", "does"),
-    [
-        ("rollback", True),
-        ("commit and chain", True),
-        ("rollback to savepoint x", False),
-        ("rollback work to x", False),
-        ("insert into t values (1)", False),
-        ("", False),
-    ],
-)
-def test_what_leaves_a_transaction(statement: str, does: bool) -> None:
-    assert leaves_transaction(statement) is does
-
-
-@pytest.mark.parametrize(
-    ("statement", "does"),
-    [
-        ("create database x", True),
-        ("alter system set work_mem = 1", True),
-        ("drop subscription s", True),
-        ("alter table t detach partition p concurrently", True),
-        ("create table t (database int)", False),
-    ],
-)
-def test_what_commits_at_once(statement: str, does: bool) -> None:
-    assert commits_at_once(statement) is does
