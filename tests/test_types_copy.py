@@ -159,7 +159,7 @@ def compare_in(
 
 def copied_in(driver: Driver, format: str, type: str | None, values: dict[str, Any]) -> Any:
     cursor = driver.connection.cursor()
-    cursor.execute(f"truncate copied_{format}")
+    cursor.execute(f"delete from copied_{format}")
     with cursor.copy(f"copy copied_{format} from stdin (format {format})") as copy:
         if type is not None:
             copy.set_types([type])
