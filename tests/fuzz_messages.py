@@ -183,9 +183,10 @@ SESSIONS = [
 
 
 def run_scram(data: bytes) -> None:
-    scram = Scram("hunter2")
+    """The password is one that SASLprep does not allow if the data begin with a zero."""
+    scram = Scram("\ue000" if data[:1] == b"\0" else "hunter2")
     nonce = scram.first_message().split(b"r=")[1]
-    challenge, _, final = data.partition(b"|")
+    challenge, _, final = data.removeprefix(b"\0").partition(b"|")
     scram.respond(challenge.replace(b"{nonce}", nonce))
     scram.verify(final)
     raise AssertionError("the server has not proved anything")
@@ -193,6 +194,8 @@ def run_scram(data: bytes) -> None:
 
 CHALLENGES = [
     b"r={nonce}abc,s=QSXCR+Q6sek8bf92QSXCR+Q6,i=4096|v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    b"\0r={nonce}abc,s=QSXCR+Q6sek8bf92QSXCR+Q6,i=4096|v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    b"\0r={nonce}abc,s=QSXCR+Q6sek8bf92QSXCR+Q6,i=4096|e=invalid-proof",
     b"r={nonce}abc,s=QSXCR+Q6sek8bf92QSXCR+Q6,i=1|e=invalid-proof",
     b"e=other-error|",
     b"v=abc=,r={nonce}x,s=QSXCR+Q6sek8bf92QSXCR+Q6,i=1|r=x",
