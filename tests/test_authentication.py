@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stringprep
 import struct
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -12,14 +13,17 @@ import psycopg
 import pytest
 import server_messages as s
 from fake_server import FakeServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 from refused import check_no_secret
+from scramp import ScramException, ScramMechanism
 from scripted import ScramServer, ScriptedRunner, ScriptedServer
 from transports import over_tcp
 
 import neonps
 from neonps.flows.connect import open_session
-from neonps.protocol.scram import Scram, ServerNotTrusted
+from neonps.protocol.scram import Scram, ServerNotTrusted, _is_allowed
 from neonps.settings import resolve
 
 PASSWORD = "hunter2-5d1c"
@@ -255,6 +259,25 @@ def test_passwords_whatever_is_in_them(
         check(f"{password}\N{GRINNING FACE}")
     finally:
         admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+#: Characters of each kind that SASLprep knows.
+KINDS = (
+    "\xad\u200d\ufeff a1\xaa\xa0\u2003\u2168\u0300\u1100\u1161\u05d0\u0627\ufb1d\u0660\u0378\7\x7f"
+    "\ue000\ufdd0\ufffd\u2ff0\u200e\U000e0001"
+)
+
+
+@settings(max_examples=500)
+@given(st.text(st.one_of(st.sampled_from(KINDS), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=6))
+def test_scramp_gets_no_password_that_it_refuses(password: str) -> None:
+    allowed = _is_allowed(password)
+    try:
+        ScramMechanism().make_auth_info(password)
+    except ScramException:
+        assert not allowed
+    else:
+        assert allowed or all(map(stringprep.in_table_b1, password))
 
 
 @pytest.mark.parametrize("password", [PASSWORD, *PASSWORDS.values()])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import stringprep
 from base64 import b64decode, b64encode
 from hashlib import pbkdf2_hmac, sha256
 from hmac import digest
+from unicodedata import ucd_3_2_0
 
 from scramp import ScramClient, ScramException, ScramMechanism
-from scramp.utils import saslprep
 
 from .backend import ProtocolError
 
@@ -27,6 +28,14 @@ MAX_ITERATIONS = 1_000_000
 #: A challenge: a nonce, a salt, how many iterations, and perhaps extensions (RFC 5802 7, server-first-message). The
 #: last scramp for Python 3.10 takes others too.
 _challenge = re.compile(r"r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]*)(,.*)?").fullmatch
+
+
+#: What must not be in a password when it is prepared (RFC 4013 2.3 and 2.5), nor what the preparation takes out.
+_PROHIBITED = (
+    *(stringprep.in_table_a1, stringprep.in_table_b1, stringprep.in_table_c12, stringprep.in_table_c21_c22),
+    *(stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6),
+    *(stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9),
+)
 
 
 class ServerNotTrusted(ProtocolError):
@@ -131,10 +140,17 @@ def stored_password(password: str) -> str:
 
 def _is_allowed(password: str) -> bool:
     """Whether SASLprep (RFC 4013) allows a password; Postgres takes one that it does not as it is (docs 53.3.1)."""
-    try:
-        return bool(saslprep(password))
-    except ScramException:
+    if password.isascii() and password.isprintable():
+        return True
+    kept = (character for character in password if not stringprep.in_table_b1(character))
+    mapped = "".join(" " if stringprep.in_table_c12(character) else character for character in kept)
+    prepared = ucd_3_2_0.normalize("NFKC", mapped)
+    if not prepared or any(is_in(character) for character in prepared for is_in in _PROHIBITED):
         return False
+    if any(map(stringprep.in_table_d1, prepared)):  # it is from right to left (RFC 3454 6)
+        ends = stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1])
+        return ends and not any(map(stringprep.in_table_d2, prepared))
+    return True
 
 
 def _keys(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes, bytes]:
