@@ -48,6 +48,18 @@ class Relay(SelectingRelay):
                     reset_when_closed(client)
                 self.drop(client)
 
+    def cut_answers(self) -> None:
+        """End the ways to the clients; what they say is still carried to the server."""
+        with self._lock:
+            for client in self._clients:
+                client.shutdown(socket.SHUT_WR)
+
+    def say(self, data: bytes) -> None:
+        """Say something to the clients that the server has not said."""
+        with self._lock:
+            for client in self._clients:
+                client.sendall(data)
+
     def opened(self, client: socket.socket, server: socket.socket) -> None:
         self._clients.add(client)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -10,10 +11,11 @@ from typing import Any
 
 import psycopg
 import pytest
+import server_messages as s
 from gateway_client import active, running, wait_for
 from lost import check_lost
 from relay import Relay
-from transports import Connect, Connection, Numbers, on_sessions, over_http, over_websocket, through_gateway
+from transports import Connect, Connection, Numbers, on_sessions, over_http, over_tcp, over_websocket, through_gateway
 
 import neonps
 from neonps import errors
@@ -169,6 +171,15 @@ def test_a_line_that_is_cut_while_idle(relayed: Connect, relay: Relay, reset: bo
     check_lost(conn)
 
 
+LONG = "insert into numbers select %s where length(%s) > 0"
+ROWS = [(number, "x" * 20_000) for number in range(20)]
+
+
+def wait_for_the_end(conn: Connection) -> None:
+    """Wait until what comes from a relay is there, such as the end."""
+    assert select.select([conn.fileno()], [], [], 60)[0]
+
+
 def in_a_block(conn: Connection) -> None:
     with conn.transaction():
         conn.execute(INSERT, [1])
@@ -179,7 +190,32 @@ def in_a_pipeline(conn: Connection) -> None:
         conn.execute(INSERT, [1])
 
 
-@pytest.mark.parametrize("reset", [False, True])
+def in_a_long_pipeline(conn: Connection) -> None:
+    with conn.pipeline():
+        for row in ROWS:
+            conn.execute(LONG, row)
+
+
+def many_in_a_pipeline(conn: Connection) -> None:
+    with conn.pipeline():
+        conn.cursor().executemany(LONG, ROWS)
+
+
+def commit_in_a_pipeline(conn: Connection) -> None:
+    with conn.pipeline():
+        conn.execute(INSERT, [2])
+        conn.execute("commit")
+
+
+#: Ways to end an idle line.
+CUTS: dict[str, Callable[[Relay], None]] = {
+    "closed": Relay.cut,
+    "reset": lambda relay: relay.cut(reset=True),
+    "half": Relay.cut_answers,
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
 @on_sessions
 @pytest.mark.parametrize(
     "use",
@@ -188,35 +224,89 @@ def in_a_pipeline(conn: Connection) -> None:
         lambda conn: conn.execute("insert into numbers values (1)"),
         lambda conn: conn.execute("call pg_temp.fill()"),
         lambda conn: conn.cursor().executemany(INSERT, [(1,)]),
+        lambda conn: conn.cursor().executemany(LONG, ROWS),
         lambda conn: conn.batch([(INSERT, [1])]),
         in_a_block,
         in_a_pipeline,
+        in_a_long_pipeline,
+        many_in_a_pipeline,
     ],
 )
 def test_nothing_of_a_statement_is_sent_on_a_line_that_was_cut(
-    relayed: Connect, relay: Relay, use: Callable[[Connection], object], reset: bool
+    numbers: Numbers, relayed: Connect, relay: Relay, use: Callable[[Connection], object], cut: str
 ) -> None:
     """So that it can be run again, on another connection."""
     conn = relayed(autocommit=True)
     conn.execute("create procedure pg_temp.fill() language sql begin atomic end")
     relay.clear()
-    relay.cut(reset=reset)
+    CUTS[cut](relay)
+    wait_for_the_end(conn)
     with pytest.raises(neonps.OperationalError, match="server closed the connection unexpectedly") as caught:
         use(conn)
     assert not caught.value.outcome_unknown
     assert "unknown" not in str(caught.value)
-    assert relay.sent == []
+    check_lost(conn)
+    assert len(b"".join(relay.sent)) < 10  # at most the farewell of a WebSocket
+    assert numbers() == []
+
+
+@on_sessions
+@pytest.mark.parametrize("in_pipeline", [False, True])
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_transaction_is_not_begun_on_a_line_that_was_cut(
+    numbers: Numbers, relayed: Connect, relay: Relay, in_pipeline: bool, cut: str
+) -> None:
+    conn = relayed()
+    conn.execute("select 1")
+    conn.rollback()
+    CUTS[cut](relay)
+    wait_for_the_end(conn)
+    with pytest.raises(neonps.OperationalError) as caught:
+        (in_a_long_pipeline if in_pipeline else many_in_a_pipeline)(conn)
+    assert not caught.value.outcome_unknown
+    check_lost(conn)
+    assert numbers() == []
+
+
+@over_tcp
+def test_what_came_with_the_end_is_no_answer(numbers: Numbers, relayed: Connect, relay: Relay) -> None:
+    conn = relayed(autocommit=True)
+    conn.execute("select 1")
+    relay.say(s.complete("INSERT 0 1") + s.IDLE)
+    relay.cut()
+    wait_for_the_end(conn)
+    with pytest.raises(neonps.OperationalError, match="server closed the connection unexpectedly") as caught:
+        conn.execute("insert into numbers values (1)")
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
+    check_lost(conn)
+
+
+@over_websocket
+def test_a_websocket_that_was_closed_on_a_line_that_goes_on(numbers: Numbers, relayed: Connect, relay: Relay) -> None:
+    """The other side waits for the same from here (RFC 6455 7.1.1)."""
+    conn = relayed(autocommit=True)
+    conn.execute("select 1")
+    relay.say(b"\x88\2\3\xe9")
+    wait_for_the_end(conn)
+    with pytest.raises(neonps.OperationalError, match="code 1001") as caught:
+        conn.execute(INSERT, [1])
+    assert not caught.value.outcome_unknown
+    assert numbers() == []
     check_lost(conn)
 
 
 @on_sessions
-@pytest.mark.parametrize("commit", [lambda conn: conn.commit(), lambda conn: conn.execute("commit")])
+@pytest.mark.parametrize(
+    "commit", [lambda conn: conn.commit(), lambda conn: conn.execute("commit"), commit_in_a_pipeline]
+)
 def test_a_commit_on_a_line_that_was_cut(
     numbers: Numbers, relayed: Connect, relay: Relay, commit: Callable[[Connection], object]
 ) -> None:
     conn = relayed()
     conn.execute(INSERT, [1])
     relay.cut()
+    wait_for_the_end(conn)
     with pytest.raises(neonps.OperationalError, match="is rolled back by the server") as caught:
         commit(conn)
     assert not caught.value.outcome_unknown

@@ -42,27 +42,18 @@ class Channel:
         self.closed = self.torn = False
         self.unanswered = 0
 
-    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
-        """Send `messages` in one go. Where the stream has borders, each is a message of its own.
-
-        Args:
-            messages: what to send.
-            idle: nothing is under way.
-
-        Raises:
-            NothingSent: the connection had ended while it was idle.
-            OSError: it has ended now.
-        """
-        yield Send(messages[0] if len(messages) == 1 else b"".join(messages), idle=idle)
+    def send(self, *messages: bytes) -> Flow[None]:
+        """Send `messages` in one go. Where the stream has borders, each is a message of its own."""
+        yield Send(messages[0] if len(messages) == 1 else b"".join(messages))
 
     def receive(self) -> Flow[bytes]:
         """Wait for the next bytes; b"" means that the stream has ended, see `end`."""
         data: bytes = yield Receive()
         return data
 
-    def poll(self) -> Flow[bytes | None]:
-        """The bytes that are here already, None if there are none, b"" if the stream has ended."""
-        data: bytes | None = yield Poll()
+    def poll(self, *, gives_way: bool = True) -> Flow[bytes | None]:
+        """The bytes that are here already, None if there are none, b"" if the stream has ended; see `Poll`."""
+        data: bytes | None = yield Poll(gives_way)
         return data
 
     def close(self) -> Flow[None]:
@@ -81,11 +72,11 @@ class WebSocketChannel(Channel):
         self._receive = Receive(pings.interval)
         self.request_id = tunnel.request_id
 
-    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
+    def send(self, *messages: bytes) -> Flow[None]:
         data = b"".join([self._tunnel.wrap(message) for message in messages])
         self.unanswered += len(data)
         self.torn = True
-        yield Send(data, idle=idle)
+        yield Send(data)
         self.torn = False
 
     def receive(self) -> Flow[bytes]:
@@ -116,10 +107,10 @@ class WebSocketChannel(Channel):
             yield Send(data, asks=False)
         self.torn = False
 
-    def poll(self) -> Flow[bytes | None]:
+    def poll(self, *, gives_way: bool = True) -> Flow[bytes | None]:
         if self._tunnel.closed:
             return b""
-        data: bytes | None = yield Poll()
+        data: bytes | None = yield Poll(gives_way)
         if data is None:
             return None
         return (yield from self._unwrap(data))

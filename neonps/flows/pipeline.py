@@ -198,8 +198,13 @@ class Pipeline:
 
     def _take_arrived(self) -> Flow[None]:
         """Take what is there already, so that it does not pile up."""
-        while (event := self._session.arrived_event()) is not None:
-            yield from self._take(event)
+        session = self._session
+        while True:
+            while (event := session.arrived_event()) is not None:
+                yield from self._take(event)
+            if not session.send_failed or session.on_login is not None:
+                return
+            yield from session.receive()  # the end: what comes behind must not be sent
 
     def _take(self, event: BackendMessage) -> Flow[None]:
         collector = self._handle(event)

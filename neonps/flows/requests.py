@@ -25,10 +25,6 @@ class NameNotResolved(OSError):
     """The host name has no address."""
 
 
-class NothingSent(OSError):
-    """The other side had ended the connection already, so that nothing was sent."""
-
-
 class TLSFailed(OSError):
     """The TLS handshake has failed, for example because the certificate is not good for the host."""
 
@@ -147,13 +143,10 @@ class Send(Record):
 
     What arrives meanwhile is read and kept for the next `Receive`, so that two sides that both have much to
     say never wait for each other. `asks` is whether an answer is due to it; it is for counting round trips.
-    `idle` says that nothing was waited for, so that the connection can have ended unnoticed: it is looked at first, and
-    `NothingSent` is thrown if it has.
     """
 
     data: bytes
     asks: bool = True
-    idle: bool = False
 
     def __repr__(self) -> str:
         return shown(self, "data")
@@ -169,7 +162,12 @@ class Receive(Record):
 
 
 class Poll(Record):
-    """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing."""
+    """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing.
+
+    Other tasks get their turn before that, unless `gives_way` is false.
+    """
+
+    gives_way: bool = True
 
 
 class Close(Record):

@@ -22,7 +22,7 @@ from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
 from .interruption import guarded, interrupt
-from .requests import Deadline, DeadlinePassed, Flow, NothingSent
+from .requests import Deadline, DeadlinePassed, Flow
 from .series import NO_COPY, TEXT, extended, series
 from .stake import UNDONE, Stake, commits_at_once, commits_midway, leaves_transaction, may_commit
 from .transport import Deliver, Query, Tally, Transport
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 #: How long the farewell of a session may take, in seconds.
 _FAREWELL = 5.0
+
+#: What has arrived on an idle connection is taken in so many pieces at most before something is sent.
+_LOOKS = 16
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
@@ -64,9 +67,10 @@ class Session(Transport):
         self.in_block = False  # between `enter_block` and `leave_block` of a transaction
         self.block_failed = False  # that transaction is no more, since it could not even begin
         self.own = False  # the transaction is one of that call, and must not outlive it
-        self.undo = False  # a Sync would commit what that call has sent so far, which must not happen
+        self.undo = False  # a Sync would commit what was sent since the last one, which must not happen
         self.cut_short = False  # the transaction has failed since a COPY or a stream in it was left early
         self.stopped = False
+        self.unsent = False  # nothing of the last exchange was sent, since the connection had ended before
         self._send_error: Exception | None = None
         self.pipeline: Pipeline | None = None  # statements are not waited for
         self.closing: list[FrontendMessage] = []  # what the server may forget, to travel with the next statement
@@ -161,18 +165,50 @@ class Session(Transport):
     def write(self, data: bytes) -> Flow[None]:
         """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
-        first = not self.busy
-        if first:
+        if not self.busy:
             self.channel.unanswered = 0
+            if self.on_login is None:
+                yield from self._check_line()
         self.busy = True
         self.waiting = False
-        try:
-            yield from self.channel.send(held + data, idle=first)
-        except (OSError, WebSocketClosed) as error:
-            self._send_error = error  # what the server said last, if anything, tells more: see `receive`
-            if isinstance(error, NothingSent):
-                self.stake, self.at_stake = self.stake.if_nothing_was_sent, ()
+        if self._send_error is None:  # nothing goes out behind what did not
+            try:
+                yield from self.channel.send(held + data)
+            except (OSError, WebSocketClosed) as error:
+                self._send_error = error  # what the server said last, if anything, tells more: see `receive`
         self.waiting = True
+
+    def _check_line(self) -> Flow[None]:
+        """Look whether the connection has ended while it was idle, before something is sent to nobody.
+
+        Raises:
+            OperationalError: it has, or the server has ended the session.
+        """
+        reason = ""
+        try:
+            for _ in range(_LOOKS):
+                data = yield from self.channel.poll(gives_way=False)
+                if data is None:
+                    return
+                if not data:
+                    break
+                self.machine.receive(data)
+            else:
+                return
+        except OSError as error:
+            reason = str(error)
+        self.unsent = True
+        idle = self.machine.transaction_status is TransactionStatus.IDLE
+        self.stake = Stake.NOTHING if idle else Stake.TRANSACTION
+        collector = Collector()
+        while (event := self.machine.next_event()) is not None:
+            if type(event) in _ASIDE:
+                _ASIDE[type(event)](self, event)
+            elif isinstance(event, b.ErrorResponse):
+                collector.handle(event)
+        if collector.fatal:
+            yield from self.end(collector)
+        yield from self._lose(reason)
 
     def receive(self) -> Flow[None]:
         """Wait for more bytes of the server.
@@ -186,15 +222,19 @@ class Session(Transport):
         except OSError as error:
             data, reason = b"", str(error)
         if not data:
-            if self.closed:
-                yield from self.channel.close()
-                self.log(DEBUG, "closed")
-                raise self.lost("the connection was closed by another thread or task while this one was waiting")
-            reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
-            message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
-            yield from self.abandon(message)
-            raise self.lost(message)
+            yield from self._lose(reason)
         self.machine.receive(data)
+
+    def _lose(self, reason: str) -> Flow[None]:
+        """Give up a connection that has ended, and raise the error for that."""
+        if self.closed:
+            yield from self.channel.close()
+            self.log(DEBUG, "closed")
+            raise self.lost("the connection was closed by another thread or task while this one was waiting")
+        reason = self.channel.end or reason or (str(self._send_error) if self._send_error else "")
+        message = "server closed the connection unexpectedly" + (f": {reason}" if reason else "")
+        yield from self.abandon(message)
+        raise self.lost(message)
 
     def next_event(self) -> Flow[BackendMessage]:
         """The next message of the server that is not dealt with here."""
@@ -285,6 +325,8 @@ class Session(Transport):
     @property
     def loss(self) -> Stake:
         """What the loss of the connection means now."""
+        if self.unsent:
+            return Stake.EFFECT if self.committed else self.stake
         if self.stake.unknown:
             return self.stake
         if self.may_have_committed or self._leaves_transaction:
@@ -296,8 +338,8 @@ class Session(Transport):
     @property
     def may_have_committed(self) -> bool:
         """Whether what the call has sent may have made something last although it has failed."""
-        if self.committed:
-            return True
+        if self.committed or self.unsent:
+            return self.committed
         if self.stake is Stake.EFFECT:
             return self._any_at_stake(commits_midway)
         if self.stake is not Stake.TRANSACTION:
@@ -540,6 +582,11 @@ class Session(Transport):
         """What has arrived that answers a statement; None if nothing has, or the login is not complete."""
         return self._event_here() if self.on_login is None else None
 
+    @property
+    def send_failed(self) -> bool:
+        """Whether something could not be sent, so that the connection has ended; `receive` tells why."""
+        return self._send_error is not None
+
     def take_arrived(self, collector: Collector) -> Flow[None]:
         """Give `collector` what has arrived already, so that it does not pile up while much is sent.
 
@@ -552,7 +599,7 @@ class Session(Transport):
                 self._hand_over(event, collector)
             if collector.fatal:
                 yield from self.end(collector)
-            if self._send_error is None or self.on_login is not None:
+            if not self.send_failed or self.on_login is not None:
                 return
             yield from self.receive()  # the server's last words, or the end: no need to write on to nobody
 

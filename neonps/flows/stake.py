@@ -51,11 +51,6 @@ class Stake(Enum):
         return Stake.EFFECT if own else Stake.TRANSACTION
 
     @property
-    def if_nothing_was_sent(self) -> Stake:
-        """That of the same statement when the connection was lost before it was sent."""
-        return Stake.TRANSACTION if self in (Stake.TRANSACTION, Stake.COMMIT) else Stake.NOTHING
-
-    @property
     def unknown(self) -> bool:
         """Whether the server may have done for good what it was asked for."""
         return self in (Stake.COMMIT, Stake.EFFECT)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, NothingSent, Open, Receive, Resolve, Send
+from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, Open, Receive, Resolve, Send
 from ..record import Record
 from .addresses import interleaved, numbers_of, numeric_addresses, set_keepalive, unix_address
 
@@ -218,8 +218,6 @@ class StreamSocket:
     def send(self, request: Send) -> Steps[None]:
         """Send all of what is to be sent."""
         sock = self._opened()
-        if request.idle:
-            self._check_going_on(sock)
         self._asked = self._asked or request.asks
         rest = memoryview(request.data)
         while rest:
@@ -231,17 +229,6 @@ class StreamSocket:
                 # Reading meanwhile keeps the server from waiting for us while we wait for it.
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
-
-    def _check_going_on(self, sock: socket.socket) -> None:
-        """Raise `NothingSent` if the connection has ended. What was said before that is kept."""
-        try:
-            for _ in range(2):
-                if self._ended or not self._read(sock):
-                    break
-        except OSError as error:
-            raise NothingSent(*error.args) from None
-        if self._ended:
-            raise NothingSent(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def receive(self, request: Receive) -> Steps[bytes | None]:
         """Wait until something arrives, or b"" at the end; None if nothing has in time."""
@@ -315,8 +302,8 @@ class StreamSocket:
             try:
                 data = sock.recv(_RECEIVE_SIZE)
             except self._signals.wait:
-                self._drained = size > 0
-                return self._drained
+                self._drained = True
+                return size > 0
             except self._signals.end:
                 data = b""
             except OSError as error:

@@ -7,10 +7,10 @@ import re
 import stringprep
 from base64 import b64decode, b64encode
 from hashlib import pbkdf2_hmac, sha256
-from hmac import digest
-from unicodedata import ucd_3_2_0
+from hmac import compare_digest, digest
+from unicodedata import normalize
 
-from scramp import ScramClient, ScramException, ScramMechanism
+from scramp import ScramClient, ScramException
 
 from .backend import ProtocolError
 
@@ -29,13 +29,17 @@ MAX_ITERATIONS = 1_000_000
 #: last scramp for Python 3.10 takes others too.
 _challenge = re.compile(r"r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]*)(,.*)?").fullmatch
 
+#: How many of them a password is stored with.
+_ITERATIONS = 4096
 
-#: What must not be in a password when it is prepared (RFC 4013 2.3 and 2.5), nor what the preparation takes out.
+#: What must not be in a password that is prepared (RFC 4013 2.3 and 2.5).
 _PROHIBITED = (
-    *(stringprep.in_table_a1, stringprep.in_table_b1, stringprep.in_table_c12, stringprep.in_table_c21_c22),
-    *(stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6),
-    *(stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9),
+    *(stringprep.in_table_a1, stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3),
+    *(stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7),
+    *(stringprep.in_table_c8, stringprep.in_table_c9),
 )
+
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 class ServerNotTrusted(ProtocolError):
@@ -62,11 +66,13 @@ class Scram:
     def __init__(self, password: str, end_point: bytes | None = None, *, plus: bool = False) -> None:
         self.mechanism = MECHANISM_PLUS if plus else MECHANISM
         binding = None if end_point is None else (_BINDING, end_point)
-        self._raw = None if _is_allowed(password) else password.encode()
-        self._client = ScramClient([self.mechanism], "*", "" if self._raw else password, channel_binding=binding)
+        # scramp would prepare it in its own way.
+        plain = password.isascii() and password.isprintable()
+        self._prepared = None if plain else prepared(password)
+        self._client = ScramClient([self.mechanism], "*", password if plain else "", channel_binding=binding)
         self.verified = False
         self._nonce = ""
-        self._server_signature = b""  # only of a raw password
+        self._server_signature = b""  # only with `_prepared`
 
     def first_message(self) -> bytes:
         """The client-first-message."""
@@ -84,7 +90,9 @@ class Scram:
             self._check(challenge.decode())
             self._client.set_server_first(challenge.decode())
             final = str(self._client.get_client_final()).encode()
-            return final if self._raw is None else self._prove(self._raw, challenge, final.rpartition(b",p=")[0])
+            if self._prepared is None:
+                return final
+            return self._prove(self._prepared, challenge, final.rpartition(b",p=")[0])
         except (ScramException, ValueError) as e:
             raise ProtocolError(f"the server's SCRAM challenge is not valid: {e}") from None
 
@@ -99,7 +107,7 @@ class Scram:
             raise ValueError(f"more than {MAX_ITERATIONS} iterations")
 
     def _prove(self, password: bytes, challenge: bytes, without_proof: bytes) -> bytes:
-        """The client-final-message out of all but its proof, which is that of a raw password (RFC 5802 3)."""
+        """The client-final-message out of all but its proof, which is that of a prepared password (RFC 5802 3)."""
         found = _challenge(challenge.decode())
         assert found is not None
         client_key, stored_key, server_key = _keys(password, b64decode(found[2]), int(found[3]))
@@ -116,9 +124,9 @@ class Scram:
             ServerNotTrusted: the signature is wrong: this is not the server that knows the password.
         """
         try:
-            if self._raw is None:
+            if self._prepared is None:
                 self._client.set_server_final(final.decode("ascii"))
-            elif final != b"v=" + b64encode(self._server_signature):
+            elif not compare_digest(final, b"v=" + b64encode(self._server_signature)):
                 raise ValueError
         except (ScramException, ValueError):
             raise ServerNotTrusted(
@@ -129,28 +137,30 @@ class Scram:
 
 def stored_password(password: str) -> str:
     """A password as Postgres stores it (`pg_authid.rolpassword`), with a new salt."""
-    if _is_allowed(password):
-        salt, stored_key, server_key, iterations = ScramMechanism(MECHANISM).make_auth_info(password)
-    else:
-        salt, iterations = os.urandom(16), 4096
-        _, stored_key, server_key = _keys(password.encode(), salt, iterations)
+    salt = os.urandom(16)
+    _, stored_key, server_key = _keys(prepared(password), salt, _ITERATIONS)
     parts = [b64encode(part).decode() for part in (salt, stored_key, server_key)]
-    return f"{MECHANISM}${iterations}:{parts[0]}${parts[1]}:{parts[2]}"
+    return f"{MECHANISM}${_ITERATIONS}:{parts[0]}${parts[1]}:{parts[2]}"
 
 
-def _is_allowed(password: str) -> bool:
-    """Whether SASLprep (RFC 4013) allows a password; Postgres takes one that it does not as it is (docs 53.3.1)."""
-    if password.isascii() and password.isprintable():
-        return True
-    kept = (character for character in password if not stringprep.in_table_b1(character))
-    mapped = "".join(" " if stringprep.in_table_c12(character) else character for character in kept)
-    prepared = ucd_3_2_0.normalize("NFKC", mapped)
-    if not prepared or any(is_in(character) for character in prepared for is_in in _PROHIBITED):
-        return False
-    if any(map(stringprep.in_table_d1, prepared)):  # it is from right to left (RFC 3454 6)
-        ends = stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1])
-        return ends and not any(map(stringprep.in_table_d2, prepared))
-    return True
+def prepared(password: str) -> bytes:
+    """A password as Postgres prepares it: by SASLprep (RFC 4013), or else, if that does not allow it, as it is.
+
+    Where Postgres differs from the RFC it counts: it looks for what is prohibited before it normalizes, takes a zero
+    width space for a space, and leaves what is ASCII as it is.
+    """
+    raw = password.encode()
+    if password.isascii():
+        return raw
+    kept = (each for each in password if each == _ZERO_WIDTH_SPACE or not stringprep.in_table_b1(each))
+    mapped = "".join(" " if each == _ZERO_WIDTH_SPACE or stringprep.in_table_c12(each) else each for each in kept)
+    if not mapped or any(is_in(each) for each in mapped for is_in in _PROHIBITED):
+        return raw
+    if any(map(stringprep.in_table_d1, mapped)):  # it is from right to left (RFC 3454 6)
+        ends = stringprep.in_table_d1(mapped[0]) and stringprep.in_table_d1(mapped[-1])
+        if not ends or any(map(stringprep.in_table_d2, mapped)):
+            return raw
+    return normalize("NFKC", mapped).encode()
 
 
 def _keys(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes, bytes]:
