@@ -202,6 +202,17 @@ def test_too_large_a_response(postgres: EmbeddedPostgres, numbers: Callable[[], 
                 assert numbers() == []
             halves = [{"query": "select repeat('x', 60000)"}] * 2
             assert client.batch(halves).status == 507
+            # What grows on the way to JSON: descriptions, names that come with each row, and escapes.
+            many = [{"query": "select * from pg_attribute where false"}] * 100
+            assert client.batch([*many, {"query": "insert into numbers values (1)"}]).status == 507
+            nulls = ", ".join(f'null as "{"x" * 50}{number}"' for number in range(100))
+            for large in (f"select {nulls} from generate_series(1, 100)", r"select repeat(e'\x01', 90000)"):
+                answer = client.query(large)
+                assert answer.status == 507
+                assert answer.json == {"message": "response is too large (max is 400000 bytes)"}
+                answer = client.batch([{"query": "insert into numbers values (1)"}, {"query": large}])
+                assert answer.status == 507
+            assert numbers() == []
 
 
 def test_postgres_cannot_be_reached(dsn: str) -> None:

@@ -9,18 +9,21 @@ from ..errors import Error
 from ..flows.requests import Flow
 from ..flows.session import Session
 from ..protocol import frontend as f
-from ..protocol.backend import BackendMessage, CopyInResponse, DataRows
+from ..protocol.backend import BackendMessage, CopyInResponse, DataRows, RowDescription
 from ..protocol.collector import Collector
 from .http import HTTPError
-from .sqlhttp import Batch, answer, bad_request, no_answer, unknown_types
+from .sqlhttp import Batch, answer, bad_request, no_answer, too_large, unknown_types
 from .values import ARRAY_TYPES, ARRAY_TYPES_QUERY, ArrayTypes
+
+#: What is said of a column beside its name, in bytes.
+_COLUMN = 120
 
 
 class BoundedCollector(Collector):
     """Takes results, but not more than fits into an answer.
 
     Args:
-        max_size: how large the rows may be all together, in bytes.
+        max_size: how large the rows and the descriptions of columns may be all together, in bytes.
     """
 
     def __init__(self, max_size: int) -> None:
@@ -32,12 +35,14 @@ class BoundedCollector(Collector):
         """Take one event.
 
         Raises:
-            HTTPError: the rows are too large.
+            HTTPError: they are too large.
         """
         if isinstance(event, DataRows):
             self._size += event.stop - event.start
-            if self._size > self._max_size:
-                raise HTTPError(507, {"message": f"response is too large (max is {self._max_size} bytes)"})
+        elif isinstance(event, RowDescription):
+            self._size += sum(_COLUMN + len(field.name) for field in event.fields)
+        if self._size > self._max_size:
+            raise too_large(self._max_size)
         super().handle(event)
 
 
@@ -47,7 +52,8 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
     A transaction is committed only when that answer is there. Until then the end of the session undoes it.
 
     Args:
-        max_size: how large the rows may be all together, in bytes.
+        max_size: how large the rows and the descriptions of columns may be all together, in bytes; the answer can have
+            four times as much.
 
     Raises:
         Error: a statement has failed; the rest was not run.
@@ -76,7 +82,7 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
             if batch.transaction is not None:
                 raise
             raise no_answer(batch, str(error)) from None
-    body = answer(batch, results, array_types)
+    body = answer(batch, results, array_types, 4 * max_size)
     if batch.transaction is not None:
         yield from exchange(session, Collector(), f.Query(b"COMMIT"))
     return body

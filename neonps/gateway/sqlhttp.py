@@ -225,39 +225,56 @@ def unknown_types(results: Iterable[Result]) -> set[int]:
     return oids - SCALARS.keys() - STRINGS - ARRAY_TYPES.keys()
 
 
-def answer(batch: Batch, results: Sequence[Result], array_types: ArrayTypes) -> str:
+def too_large(max_size: int) -> HTTPError:
+    """The error for an answer of more than `max_size` bytes."""
+    return HTTPError(507, {"message": f"response is too large (max is {max_size} bytes)"})
+
+
+def answer(batch: Batch, results: Sequence[Result], array_types: ArrayTypes, max_size: int) -> str:
     """The body of the answer to a batch that has succeeded.
 
     Raises:
-        HTTPError: a value is not UTF-8, as can happen in a database whose encoding is SQL_ASCII.
+        HTTPError: a value is not UTF-8, as can happen in a database whose encoding is SQL_ASCII; or it would be more
+            than `max_size` characters, since the names of columns come with each row, and escapes are longer.
     """
+    answers: list[str] = []
+    left = max_size
     try:
-        answers = [
-            result_to_json(result, statement.array_mode, batch.raw, array_types)
-            for statement, result in zip(batch.statements, results, strict=True)
-        ]
+        for statement, result in zip(batch.statements, results, strict=True):
+            text = result_to_json(result, statement.array_mode, batch.raw, array_types, left)
+            left -= len(text)
+            answers.append(text)
+    except _NoRoom:
+        raise too_large(max_size) from None
     except UnicodeDecodeError:
         raise no_answer(batch, "a value of the result is not UTF-8") from None
     return answers[0] if batch.transaction is None else f'{{"results":[{",".join(answers)}]}}'
 
 
-def result_to_json(result: Result, array_mode: bool, raw: bool, array_types: ArrayTypes) -> str:
-    """One result as JSON."""
+class _NoRoom(Exception):
+    """The answer would be too large."""
+
+
+def result_to_json(result: Result, array_mode: bool, raw: bool, array_types: ArrayTypes, max_size: int) -> str:
+    """One result as JSON, of about `max_size` characters at most. Raises `_NoRoom` if that is not enough."""
     fields = result.fields or []
     converters = [string_to_json if raw else converter(field.type_oid, array_types) for field in fields]
-    rows = [
-        [
+    # Of several columns with one name the last one counts, as in the original.
+    columns = {string_to_json(field.name): number for number, field in enumerate(fields)}.items()
+    lines: list[str] = []
+    for values in result.rows():
+        row = [
             "null" if value is None else convert(str(value, "utf-8"))
-            for value, convert in zip(row, converters, strict=True)
+            for value, convert in zip(values, converters, strict=True)
         ]
-        for row in result.rows()
-    ]
-    if array_mode:
-        lines = [f"[{','.join(row)}]" for row in rows]
-    else:
-        # Of several columns with one name the last one counts, as in the original.
-        columns = {string_to_json(field.name): number for number, field in enumerate(fields)}.items()
-        lines = [f"{{{','.join([f'{name}:{row[number]}' for name, number in columns])}}}" for row in rows]
+        if array_mode:
+            line = f"[{','.join(row)}]"
+        else:
+            line = f"{{{','.join([f'{name}:{row[number]}' for name, number in columns])}}}"
+        max_size -= len(line)
+        if max_size < 0:
+            raise _NoRoom
+        lines.append(line)
     description = [
         {
             "name": field.name,
