@@ -21,11 +21,14 @@ from test_flows import LOGIN, execute, open_with
 from traced import traced
 
 import neonps
-from neonps import errors
+from neonps import conninfo, errors
+from neonps import settings as settings_module
 from neonps.adapt import Loader
 from neonps.adapters_map import AdaptersMap
 from neonps.connection_info import _version_number
 from neonps.endpoint import Endpoint
+from neonps.gateway import http as gateway_http
+from neonps.gateway import server
 from neonps.load_errors import MalformedValueError, UndecodableTextError
 from neonps.pq import ExecStatus, Format
 from neonps.protocol import backend, http, proxy, scram, session, sqlhttp, websocket
@@ -691,3 +694,18 @@ def test_the_table_has_the_limits_of_the_code() -> None:
     for module, name, value in named:
         __import__(f"neonps.{module}")
         assert getattr(sys.modules[f"neonps.{module}"], name) == int(value.replace(",", "")), name
+
+
+def test_the_figures_of_the_page_on_security_are_those_of_the_code() -> None:
+    page = Path(__file__).parents[1].joinpath("SECURITY.md").read_text()
+    mib = 1 << 20
+    for text, value in {
+        "after {} seconds, and Postgres has its place back": server.IDLE_TIMEOUT,
+        "at most {} requests over HTTP are at work in Postgres": server.MAX_SESSIONS,
+        "| a request to the gateway | {} MiB,": server.MAX_REQUEST / mib,
+        "its head {} KiB |": gateway_http.MAX_HEAD / 1024,
+        "| an answer of the gateway | {} MiB of rows": server.MAX_RESPONSE / mib,
+        "| `connect_timeout`, {} seconds by default": conninfo.DEFAULT_CONNECT_TIMEOUT,
+        "by default {} seconds over HTTP": settings_module.HTTP_TIMEOUT,
+    }.items():
+        assert text.format(f"{value:g}") in page

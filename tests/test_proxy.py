@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -16,6 +18,7 @@ import trustme
 from fake_server import FakeServer
 from gateway_client import wait_for
 from proxy_server import ProxyServer
+from tls_postgres import TLSPostgres
 from transports import through_gateway
 
 import neonps
@@ -136,6 +139,21 @@ def test_tcp_goes_through_the_proxy_that_is_given(
     with neonps.connect(postgres.url, proxy=proxy, sslrootcert=files.ca) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     server.wait_for_ways(postgres.port, before + 1)
+
+
+def test_tls_of_tcp_reaches_through_the_proxy_to_the_server(
+    postgres: EmbeddedPostgres, files: Files, through: tuple[ProxyServer, str]
+) -> None:
+    _, proxy = through
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert)
+    with closing(TLSPostgres(postgres, context)) as server:
+        way: dict[str, Any] = {"port": server.port, "sslmode": "require", "proxy": proxy, "sslrootcert": files.ca}
+        with neonps.connect(postgres.url, **way) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+            assert connection.pgconn.ssl_in_use
+        with pytest.raises(neonps.OperationalError, match=r"127\.0\.0\.2"):
+            neonps.connect(postgres.url, host="127.0.0.2", **way)
 
 
 def test_a_cancel_request_goes_through_the_proxy(
