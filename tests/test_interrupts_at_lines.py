@@ -49,5 +49,6 @@ def test_any_line(runs: InterruptRuns, way: Way) -> None:
 def test_a_line_at_the_door(runs: InterruptRuns, step: Step) -> None:
     way = WAYS[0]
     for where in evenly(25, runs.lines(way, step, DOORS)):
-        assert runs.interrupt_line(way, step, where, DOORS).place
+        interruption = runs.interrupt_line(way, step, where, DOORS)
+        assert interruption.place or interruption.count < where  # what is prepared by now takes fewer lines
     runs.hang_up()
