@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
 from ..protocol.backend import ProtocolError
-from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, Pings, Poll, Receive, Send
+from .requests import TLS, Close, Deadline, DeadlinePassed, Flow, KeepAlive, NotSilent, Pings, Poll, Receive, Send
 from .way import open_way
 
 if TYPE_CHECKING:
@@ -42,18 +42,27 @@ class Channel:
         self.closed = self.torn = False
         self.unanswered = 0
 
-    def send(self, *messages: bytes) -> Flow[None]:
-        """Send `messages` in one go. Where the stream has borders, each is a message of its own."""
-        yield Send(messages[0] if len(messages) == 1 else b"".join(messages))
+    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
+        """Send `messages` in one go. Where the stream has borders, each is a message of its own.
+
+        Args:
+            messages: what to send.
+            idle: nothing is under way, so that nothing should have arrived.
+
+        Raises:
+            NotSilent: something has, or the end; nothing was sent.
+            OSError, WebSocketClosed: the connection has ended.
+        """
+        yield Send(messages[0] if len(messages) == 1 else b"".join(messages), idle=idle)
 
     def receive(self) -> Flow[bytes]:
         """Wait for the next bytes; b"" means that the stream has ended, see `end`."""
         data: bytes = yield Receive()
         return data
 
-    def poll(self, *, gives_way: bool = True) -> Flow[bytes | None]:
-        """The bytes that are here already, None if there are none, b"" if the stream has ended; see `Poll`."""
-        data: bytes | None = yield Poll(gives_way)
+    def poll(self) -> Flow[bytes | None]:
+        """The bytes that are here already, None if there are none, b"" if the stream has ended."""
+        data: bytes | None = yield Poll()
         return data
 
     def close(self) -> Flow[None]:
@@ -72,11 +81,18 @@ class WebSocketChannel(Channel):
         self._receive = Receive(pings.interval)
         self.request_id = tunnel.request_id
 
-    def send(self, *messages: bytes) -> Flow[None]:
+    def send(self, *messages: bytes, idle: bool = False) -> Flow[None]:
+        if idle and self._tunnel.closed:
+            raise NotSilent
         data = b"".join([self._tunnel.wrap(message) for message in messages])
         self.unanswered += len(data)
         self.torn = True
-        yield Send(data)
+        try:
+            yield Send(data, idle=idle)
+        except NotSilent:
+            self.unanswered -= len(data)
+            self.torn = False
+            raise
         self.torn = False
 
     def receive(self) -> Flow[bytes]:
@@ -107,10 +123,10 @@ class WebSocketChannel(Channel):
             yield Send(data, asks=False)
         self.torn = False
 
-    def poll(self, *, gives_way: bool = True) -> Flow[bytes | None]:
+    def poll(self) -> Flow[bytes | None]:
         if self._tunnel.closed:
             return b""
-        data: bytes | None = yield Poll(gives_way)
+        data: bytes | None = yield Poll()
         if data is None:
             return None
         return (yield from self._unwrap(data))

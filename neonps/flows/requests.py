@@ -25,6 +25,10 @@ class NameNotResolved(OSError):
     """The host name has no address."""
 
 
+class NotSilent(Exception):
+    """Nothing was sent, since something has arrived meanwhile, or the end."""
+
+
 class TLSFailed(OSError):
     """The TLS handshake has failed, for example because the certificate is not good for the host."""
 
@@ -143,10 +147,13 @@ class Send(Record):
 
     What arrives meanwhile is read and kept for the next `Receive`, so that two sides that both have much to
     say never wait for each other. `asks` is whether an answer is due to it; it is for counting round trips.
+    `idle` says that nothing is under way, so that the connection can have ended unnoticed: then `NotSilent` is thrown,
+    also if something else has arrived.
     """
 
     data: bytes
     asks: bool = True
+    idle: bool = False
 
     def __repr__(self) -> str:
         return shown(self, "data")
@@ -162,12 +169,7 @@ class Receive(Record):
 
 
 class Poll(Record):
-    """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing.
-
-    Other tasks get their turn before that, unless `gives_way` is false.
-    """
-
-    gives_way: bool = True
+    """Look whether something has arrived, without waiting; answers like `Receive`, or None for nothing."""
 
 
 class Close(Record):

@@ -22,7 +22,7 @@ from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
 from .channel import Channel
 from .interruption import guarded, interrupt
-from .requests import Deadline, DeadlinePassed, Flow
+from .requests import Deadline, DeadlinePassed, Flow, NotSilent
 from .series import NO_COPY, TEXT, extended, series
 from .stake import UNDONE, Stake, commits_at_once, commits_midway, leaves_transaction, may_commit
 from .transport import Deliver, Query, Tally, Transport
@@ -165,21 +165,24 @@ class Session(Transport):
     def write(self, data: bytes) -> Flow[None]:
         """Send encoded messages, after whatever was held back."""
         held, self.before_send = self.before_send, b""
-        if not self.busy:
+        first = not self.busy
+        if first:
             self.channel.unanswered = 0
-            if self.on_login is None:
-                yield from self._check_line()
         self.busy = True
         self.waiting = False
         if self._send_error is None:  # nothing goes out behind what did not
             try:
-                yield from self.channel.send(held + data)
+                try:
+                    yield from self.channel.send(held + data, idle=first and self.on_login is None)
+                except NotSilent:
+                    yield from self._check_line()
+                    yield from self.channel.send(held + data)
             except (OSError, WebSocketClosed) as error:
                 self._send_error = error  # what the server said last, if anything, tells more: see `receive`
         self.waiting = True
 
     def _check_line(self) -> Flow[None]:
-        """Look whether the connection has ended while it was idle, before something is sent to nobody.
+        """Take what has arrived while the connection was idle, and look whether it has ended.
 
         Raises:
             OperationalError: it has, or the server has ended the session.
@@ -187,7 +190,7 @@ class Session(Transport):
         reason = ""
         try:
             for _ in range(_LOOKS):
-                data = yield from self.channel.poll(gives_way=False)
+                data = yield from self.channel.poll()
                 if data is None:
                     return
                 if not data:

@@ -102,8 +102,7 @@ class AsyncRunner(StreamSocket):
         return await self._drive(self.receive(request)) if data is None else data
 
     async def _poll(self, request: Poll) -> bytes | None:
-        if request.gives_way:
-            await asyncio.sleep(0)  # whoever sends much looks now and then; meanwhile other tasks can run
+        await asyncio.sleep(0)  # whoever sends much looks now and then; meanwhile other tasks can run
         return self.poll()
 
     async def _close(self, request: Close) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, Open, Receive, Resolve, Send
+from ..flows.requests import TLS, DeadlinePassed, KeepAlive, NameNotResolved, NotSilent, Open, Receive, Resolve, Send
 from ..record import Record
 from .addresses import interleaved, numbers_of, numeric_addresses, set_keepalive, unix_address
 
@@ -218,6 +218,8 @@ class StreamSocket:
     def send(self, request: Send) -> Steps[None]:
         """Send all of what is to be sent."""
         sock = self._opened()
+        if request.idle:
+            self._check_silence(sock)
         self._asked = self._asked or request.asks
         rest = memoryview(request.data)
         while rest:
@@ -229,6 +231,15 @@ class StreamSocket:
                 # Reading meanwhile keeps the server from waiting for us while we wait for it.
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
+
+    def _check_silence(self, sock: socket.socket) -> None:
+        """Raise `NotSilent` if something has arrived, or the end, which the next to look for it gets."""
+        try:
+            silent = not (self._arrived or self._ended or self._read(sock))
+        except OSError as error:
+            self._failure, silent = error, False
+        if not silent:
+            raise NotSilent
 
     def receive(self, request: Receive) -> Steps[bytes | None]:
         """Wait until something arrives, or b"" at the end; None if nothing has in time."""
@@ -302,8 +313,8 @@ class StreamSocket:
             try:
                 data = sock.recv(_RECEIVE_SIZE)
             except self._signals.wait:
-                self._drained = True
-                return size > 0
+                self._drained = size > 0
+                return self._drained
             except self._signals.end:
                 data = b""
             except OSError as error:
