@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import select
 import threading
@@ -19,7 +21,9 @@ from transports import Connect, Connection, Numbers, on_sessions, over_http, ove
 
 import neonps
 from neonps import errors
+from neonps.flows.requests import Send
 from neonps.gateway import Gateway, Upstream
+from neonps.net import blocking
 
 Admin = psycopg.Connection[Any]
 
@@ -251,10 +255,10 @@ def test_nothing_of_a_statement_is_sent_on_a_line_that_was_cut(
 
 
 @on_sessions
-@pytest.mark.parametrize("in_pipeline", [False, True])
+@pytest.mark.parametrize("use", [in_a_long_pipeline, many_in_a_pipeline])
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_transaction_is_not_begun_on_a_line_that_was_cut(
-    numbers: Numbers, relayed: Connect, relay: Relay, in_pipeline: bool, cut: str
+    numbers: Numbers, relayed: Connect, relay: Relay, use: Callable[[Connection], None], cut: str
 ) -> None:
     conn = relayed()
     conn.execute("select 1")
@@ -262,10 +266,68 @@ def test_a_transaction_is_not_begun_on_a_line_that_was_cut(
     CUTS[cut](relay)
     wait_for_the_end(conn)
     with pytest.raises(neonps.OperationalError) as caught:
-        (in_a_long_pipeline if in_pipeline else many_in_a_pipeline)(conn)
+        use(conn)
     assert not caught.value.outcome_unknown
     check_lost(conn)
     assert numbers() == []
+
+
+@on_sessions
+@pytest.mark.parametrize("cut", CUTS)
+def test_the_same_with_asyncio(numbers: Numbers, url: str, relay: Relay, transport: str, cut: str) -> None:
+    way = {"port": relay.port} if transport == "tcp" else {"gateway": f"http://127.0.0.1:{relay.port}"}
+
+    async def main() -> None:
+        conn = await neonps.AsyncConnection.connect(url, transport=transport, autocommit=True, **way)
+        async with conn:
+            await conn.execute("select 1")
+            CUTS[cut](relay)
+            assert select.select([conn.fileno()], [], [], 60)[0]
+            with pytest.raises(neonps.OperationalError, match="server closed the connection unexpectedly") as caught:
+                await conn.execute(INSERT, [1])
+            assert not caught.value.outcome_unknown
+            assert conn.broken
+
+    asyncio.run(main())
+    assert numbers() == []
+
+
+@on_sessions
+@pytest.mark.parametrize("use", [in_a_long_pipeline, many_in_a_pipeline, lambda c: c.cursor().executemany(LONG, ROWS)])
+@pytest.mark.parametrize("failing", [1, 2])
+def test_nothing_goes_out_behind_what_could_not_be_sent(
+    numbers: Numbers, connect: Connect, monkeypatch: pytest.MonkeyPatch, use: Callable[[Connection], None], failing: int
+) -> None:
+    """Of a system that had no room once: the rest would be committed without that."""
+    conn = connect(autocommit=True)
+    conn.execute("select 1")
+    sends = 0
+
+    def send(runner: Any, request: Any) -> Any:
+        nonlocal sends
+        sends += len(request.data) > 1000
+        if sends == failing:
+            sends += 1
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        return perform(runner, request)
+
+    perform = blocking._PERFORM[Send]
+    monkeypatch.setitem(blocking._PERFORM, Send, send)
+    conn.timeout = 1
+    with pytest.raises(neonps.OperationalError):
+        use(conn)
+    assert sends == failing + 1
+    assert conn.closed
+    assert numbers() == []
+
+
+@over_websocket
+def test_a_ping_that_came_while_nobody_was_waiting(relayed: Connect, relay: Relay) -> None:
+    conn = relayed(autocommit=True)
+    conn.execute("select 1")
+    relay.say(b"\x89\0")
+    wait_for_the_end(conn)
+    assert conn.execute("select 2").fetchone() == (2,)
 
 
 @over_tcp

@@ -172,14 +172,17 @@ class Session(Transport):
         self.waiting = False
         if self._send_error is None:  # nothing goes out behind what did not
             try:
-                try:
-                    yield from self.channel.send(held + data, idle=first and self.on_login is None)
-                except NotSilent:
-                    yield from self._check_line()
-                    yield from self.channel.send(held + data)
+                yield from self._send(held + data, idle=first and self.on_login is None)
             except (OSError, WebSocketClosed) as error:
                 self._send_error = error  # what the server said last, if anything, tells more: see `receive`
         self.waiting = True
+
+    def _send(self, data: bytes, idle: bool) -> Flow[None]:
+        try:
+            yield from self.channel.send(data, idle=idle)
+        except NotSilent:
+            yield from self._check_line()
+            yield from self.channel.send(data)
 
     def _check_line(self) -> Flow[None]:
         """Take what has arrived while the connection was idle, and look whether it has ended.

@@ -18,6 +18,9 @@ from .values import ARRAY_TYPES, ARRAY_TYPES_QUERY, ArrayTypes
 #: What is said of a column beside its name, in bytes.
 _COLUMN = 120
 
+#: How many times as much as its rows and the descriptions of columns an answer can have: names come with each row.
+_AS_JSON = 4
+
 
 class BoundedCollector(Collector):
     """Takes results, but not more than fits into an answer.
@@ -53,7 +56,7 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
 
     Args:
         max_size: how large the rows and the descriptions of columns may be all together, in bytes; the answer can have
-            four times as much.
+            `_AS_JSON` times as much.
 
     Raises:
         Error: a statement has failed; the rest was not run.
@@ -82,7 +85,7 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
             if batch.transaction is not None:
                 raise
             raise no_answer(batch, str(error)) from None
-    body = answer(batch, results, array_types, 4 * max_size)
+    body = answer(batch, results, array_types, _AS_JSON * max_size)
     if batch.transaction is not None:
         yield from exchange(session, Collector(), f.Query(b"COMMIT"))
     return body

@@ -66,18 +66,20 @@ class Scram:
     def __init__(self, password: str, end_point: bytes | None = None, *, plus: bool = False) -> None:
         self.mechanism = MECHANISM_PLUS if plus else MECHANISM
         binding = None if end_point is None else (_BINDING, end_point)
-        # scramp would prepare it in its own way.
+        # Others scramp would prepare in its own way.
         plain = password.isascii() and password.isprintable()
         self._prepared = None if plain else prepared(password)
         self._client = ScramClient([self.mechanism], "*", password if plain else "", channel_binding=binding)
         self.verified = False
         self._nonce = ""
+        self._first_bare = b""  # the first message without what it says of binding
         self._server_signature = b""  # only with `_prepared`
 
     def first_message(self) -> bytes:
         """The client-first-message."""
         message = str(self._client.get_client_first())
         self._nonce = message.rpartition(",r=")[2]
+        self._first_bare = message.split(",", 2)[2].encode()
         return message.encode()
 
     def respond(self, challenge: bytes) -> bytes:
@@ -87,31 +89,33 @@ class Scram:
             ProtocolError: the challenge is malformed, repeats no nonce of ours, or asks for too many iterations.
         """
         try:
-            self._check(challenge.decode())
+            salt, iterations = self._check(challenge.decode())
             self._client.set_server_first(challenge.decode())
             final = str(self._client.get_client_final()).encode()
             if self._prepared is None:
                 return final
-            return self._prove(self._prepared, challenge, final.rpartition(b",p=")[0])
+            keys = _keys(self._prepared, salt, iterations)
+            return self._prove(*keys, challenge, final.rpartition(b",p=")[0])
         except (ScramException, ValueError) as e:
             raise ProtocolError(f"the server's SCRAM challenge is not valid: {e}") from None
 
-    def _check(self, challenge: str) -> None:
+    def _check(self, challenge: str) -> tuple[bytes, int]:
+        """The salt and the number of iterations. Raises ValueError if the challenge is not to be answered."""
         found = _challenge(challenge)
         if found is None:
             raise ValueError("it is malformed")
-        nonce, iterations = found[1], found[3]
+        nonce, salt, iterations = found[1], found[2], int(found[3])
         if nonce == self._nonce or not nonce.startswith(self._nonce):
             raise ValueError("its nonce is not ours with something behind it")
-        if int(iterations) > MAX_ITERATIONS:
+        if iterations > MAX_ITERATIONS:
             raise ValueError(f"more than {MAX_ITERATIONS} iterations")
+        return b64decode(salt), iterations
 
-    def _prove(self, password: bytes, challenge: bytes, without_proof: bytes) -> bytes:
-        """The client-final-message out of all but its proof, which is that of a prepared password (RFC 5802 3)."""
-        found = _challenge(challenge.decode())
-        assert found is not None
-        client_key, stored_key, server_key = _keys(password, b64decode(found[2]), int(found[3]))
-        messages = b",".join((b"n=*,r=" + self._nonce.encode(), challenge, without_proof))
+    def _prove(
+        self, client_key: bytes, stored_key: bytes, server_key: bytes, challenge: bytes, without_proof: bytes
+    ) -> bytes:
+        """The client-final-message out of all but its proof (RFC 5802 3)."""
+        messages = b",".join((self._first_bare, challenge, without_proof))
         signature = digest(stored_key, messages, "sha256")
         self._server_signature = digest(server_key, messages, "sha256")
         proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
