@@ -61,6 +61,12 @@ TABLE = (
     " text varchar(20) unique, at timestamptz)"
 )
 
+#: How a program ends.
+CLOSE = """
+from django.db import connections
+connections.close_all()
+"""
+
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -112,8 +118,12 @@ class Project:
         )
 
     def check(self, program: str, **options: str) -> list[str]:
-        """Run a program, which has to end well, and return the lines that it has printed."""
-        ran = self.run("-c", dedent(program), **options)
+        """Run a program, which has to end well, and return the lines that it has printed.
+
+        What it leaves open is closed, as Django does behind a request. Else it depends on the order in which Python
+        ends things whether a socket says that it was not.
+        """
+        ran = self.run("-c", f"{dedent(program)}\n{CLOSE}", **options)
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
         return ran.stdout.splitlines()
 

@@ -24,6 +24,7 @@ def project(url: str, tmp_path: Path, admin: psycopg.Connection[Any]) -> Iterato
 def test_single_statements(project: Project) -> None:
     program = """
         import asyncio
+        from asgiref.sync import sync_to_async
         from django.db.models import F, Max
 
         calls = []
@@ -43,7 +44,9 @@ def test_single_statements(project: Project) -> None:
 
         async def asynchronous():
             await Note.objects.acreate(text="async")
-            return [note.text async for note in Note.objects.filter(text__startswith="a").order_by("text")]
+            found = [note.text async for note in Note.objects.filter(text__startswith="a").order_by("text")]
+            await sync_to_async(connections.close_all)()  # those of the thread that Django works in
+            return found
 
         print(asyncio.run(asynchronous()))
         print(connection.pg_version >= 140000, connection.is_usable(), Note.objects.get_or_create(text="a")[1])
