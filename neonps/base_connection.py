@@ -107,7 +107,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
             self._leave_to_parent()
         shown = repr(self)
         # A session is lost, or over HTTP statements that wait for commit; a pool may do that.
-        lost = transport.has_session or transport.transaction_status is TransactionStatus.INTRANS
+        lost = transport.has_session or transport.waits
         was_closed, transport.closed = transport.closed, True
         self._runner.close()  # which another thread or task may have left to whoever was in a call
         if not was_closed and lost and not hasattr(self, "_pool"):

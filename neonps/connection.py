@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
@@ -20,7 +21,7 @@ from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
 from .rows import BaseRowFactory, Row, tuple_row
 from .settings import resolve
-from .tracebacks import drop_locals
+from .tracebacks import drop_locals, raised
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -101,10 +102,11 @@ class Connection(BaseConnection[Row]):
             OperationalError: the server could not be reached, or refused the login.
             ProgrammingError: the connection string is not valid, or has an unknown keyword.
         """
+        outer = sys.exc_info()[1]
         try:
             settings = resolve(conninfo, kwargs)
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             raise
         finally:
             del conninfo, kwargs  # there can be a password in them, which a traceback would show
@@ -125,14 +127,15 @@ class Connection(BaseConnection[Row]):
 
     @staticmethod
     def _open(runner: BlockingRunner, settings: Settings) -> Transport:
+        outer = sys.exc_info()[1]
         try:
             return runner.run(open_transport(settings))
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             if not isinstance(error, e.Error):
                 raise
             error.pgconn = failed_pgconn(settings, error)
-            raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
+            raise raised(error, outer)  # noqa: B904
         finally:
             del settings
 
@@ -143,14 +146,15 @@ class Connection(BaseConnection[Row]):
     def _run_locked(self, flow: Flow[T], timeout: float | None = None) -> T:
         within = self._transport.timeout if timeout is None else timeout
         guarded: Flow[T] = self._transport.guard(flow, within)
+        outer = sys.exc_info()[1]
         try:
             result = self._runner.run(guarded)
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             if not isinstance(error, e.Error):
                 raise
             self._note(error)
-            raise error.with_traceback(None) from None
+            raise raised(error, outer)  # noqa: B904
         self._transport.error_message = ""
         return result
 
@@ -173,11 +177,13 @@ class Connection(BaseConnection[Row]):
 
     def close(self) -> None:
         """Close the connection; a transaction that is open is undone. Never fails, and can be repeated."""
-        if self.closed:
-            return
         pool = getattr(self, "_pool", None)
-        if pool is not None and getattr(pool, "close_returns", False):
+        if pool is not None and getattr(pool, "close_returns", False) and (self.broken or not self.closed):
             pool.putconn(self)
+            if self.broken:  # the pool has made another in its place
+                self._pool = None
+            return
+        if self.closed:
             return
         depth = self.lock.depth
         try:

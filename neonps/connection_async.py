@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
@@ -22,7 +23,7 @@ from .notify import Notify, NotifyWait
 from .pgconn import PGconn, failed_pgconn
 from .rows import BaseRowFactory, Row, tuple_row
 from .settings import resolve
-from .tracebacks import drop_locals
+from .tracebacks import drop_locals, raised
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -74,10 +75,11 @@ class AsyncConnection(BaseConnection[Row]):
         **kwargs: Any,
     ) -> Self:
         """As `neonps.connect()`."""
+        outer = sys.exc_info()[1]
         try:
             settings = resolve(conninfo, kwargs)
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             raise
         finally:
             del conninfo, kwargs  # there can be a password in them, which a traceback would show
@@ -85,11 +87,11 @@ class AsyncConnection(BaseConnection[Row]):
         try:
             transport = await runner.run(open_transport(settings))
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             if not isinstance(error, e.Error):
                 raise
             error.pgconn = failed_pgconn(settings, error)
-            raise error.with_traceback(None) from None  # the traceback leads through flows that tell a user nothing
+            raise raised(error, outer)  # noqa: B904
         finally:
             del settings
         connection = cls(transport, runner, row_factory or cast(BaseRowFactory[Any], tuple_row))
@@ -110,14 +112,15 @@ class AsyncConnection(BaseConnection[Row]):
     async def _run_locked(self, flow: Flow[T], timeout: float | None = None) -> T:
         within = self._transport.timeout if timeout is None else timeout
         guarded: Flow[T] = self._transport.guard(flow, within)
+        outer = sys.exc_info()[1]
         try:
             result = await self._runner.run(guarded)
         except BaseException as error:
-            drop_locals(error)
+            drop_locals(error, outer)
             if not isinstance(error, e.Error):
                 raise
             self._note(error)
-            raise error.with_traceback(None) from None
+            raise raised(error, outer)  # noqa: B904
         self._transport.error_message = ""
         return result
 
@@ -140,11 +143,13 @@ class AsyncConnection(BaseConnection[Row]):
 
     async def close(self) -> None:
         """As `Connection.close()`."""
-        if self.closed:
-            return
         pool = getattr(self, "_pool", None)
-        if pool is not None and getattr(pool, "close_returns", False):
+        if pool is not None and getattr(pool, "close_returns", False) and (self.broken or not self.closed):
             await pool.putconn(self)
+            if self.broken:  # the pool has made another in its place
+                self._pool = None
+            return
+        if self.closed:
             return
         if self.lock.locked() and not self.lock.mine:  # another task is waiting for the server, and would for long
             self._transport.closed = True

@@ -20,14 +20,18 @@ T = TypeVar("T")
 _PACKAGES = frozenset({"neonps", "h11", "wsproto", "scramp", "asn1crypto", "json", "ssl", "encodings", "ipaddress"})
 
 
-def drop_locals(error: BaseException) -> None:
+def drop_locals(error: BaseException, outer: BaseException | None = None) -> None:
     """Drop the local variables of the calls that an exception has ended, and those of its causes.
 
     Calls of other packages, such as a dumper of the program's own, keep theirs. So do calls that have not ended, as
     that of whoever calls this. What an exception of ours was raised in place of (`from None`) is dropped as a whole:
     that of a library can quote all that it was given.
+
+    Args:
+        error: it.
+        outer: what was being handled as the call began, of `sys.exc_info()`: it and what is behind it stay as they are.
     """
-    seen: set[int] = set()
+    seen = {id(outer)} - {id(error)}
     errors: list[BaseException | None] = [error]
     while errors:
         current = errors.pop()
@@ -35,7 +39,7 @@ def drop_locals(error: BaseException) -> None:
             continue
         seen.add(id(current))
         if isinstance(current, Error) and current.__suppress_context__:
-            current.__context__ = None
+            current.__context__ = None if outer is current else outer
         traceback = current.__traceback__
         while traceback is not None:
             frame = traceback.tb_frame
@@ -44,6 +48,26 @@ def drop_locals(error: BaseException) -> None:
                     frame.clear()
             traceback = traceback.tb_next
         errors += (current.__cause__, current.__context__)
+
+
+def raised(error: Error, outer: BaseException | None) -> Error:
+    """An error as the caller is to have it.
+
+    Without the calls that it has come through, which tell a user nothing, and without what it was raised in place of
+    there. What the program was dealing with when it called stays behind it (Python's manual, 8.4: exception chaining):
+    it can be the commit that was lost, while that is written down.
+
+    Args:
+        error: it.
+        outer: what was being handled as the call began, of `sys.exc_info()`.
+    """
+    error.__cause__ = None  # which hides its context
+    behind = outer
+    while behind is not None and behind is not error:
+        behind = behind.__context__
+    if outer is not None and behind is None:  # else it would be behind itself
+        error.__context__, error.__suppress_context__ = outer, False
+    return error.with_traceback(None)
 
 
 def without_locals(function: Callable[P, T]) -> Callable[P, T]:

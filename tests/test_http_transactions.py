@@ -380,6 +380,11 @@ def test_a_second_read_cannot_share_the_snapshot(conn: Connection, level: Isolat
             assert way in str(caught.value)
         end()
     conn.execute("select 1")
+    assert status(conn) == "INTRANS"
+    with pytest.raises(neonps.ProgrammingError, match="INTRANS"):
+        conn.autocommit = True
+    conn.rollback()
+    assert status(conn) == "IDLE"
     conn.autocommit = True
     assert conn.execute("select 1").fetchone() == (1,)
     assert conn.execute("select 1").fetchone() == (1,)

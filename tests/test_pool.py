@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -143,3 +144,72 @@ def test_without_psycopg_pool() -> None:
             raise AssertionError
         """
     )
+
+
+def terminate(conn: neonps.Connection[Any]) -> None:
+    """Have a connection lose its session."""
+    with pytest.raises(neonps.OperationalError):
+        conn.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
+def test_a_lost_connection_that_is_closed_leaves_its_place(conninfo: str) -> None:
+    """With `close_returns` some close what they have got by `getconn()`, and the pool has to know."""
+    with neonps.pool.ConnectionPool(conninfo, min_size=1, max_size=2, close_returns=True, timeout=20) as pool:
+        for _ in range(5):
+            conn = pool.getconn()
+            terminate(conn)
+            conn.close()
+            conn.close()
+        conn = pool.getconn()
+        assert conn.execute("select 1").fetchone() == (1,)
+        conn.close()
+        pool.wait()
+        assert pool.get_stats()["pool_size"] <= 2
+
+
+def test_a_lost_asyncio_connection_that_is_closed_leaves_its_place(conninfo: str) -> None:
+    async def main() -> None:
+        pools = neonps.pool.AsyncConnectionPool
+        async with pools(conninfo, min_size=1, max_size=2, close_returns=True, timeout=20) as pool:
+            for _ in range(5):
+                conn = await pool.getconn()
+                with pytest.raises(neonps.OperationalError):
+                    await conn.execute("select pg_terminate_backend(pg_backend_pid())")
+                await conn.close()
+                await conn.close()
+            await pool.wait()
+            assert pool.get_stats()["pool_size"] <= 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_what_comes_back_within_a_pipeline_over_http(
+    url: str, numbers: Callable[[], list[int]], autocommit: bool
+) -> None:
+    """Whoever gets the next connection is in no pipeline, which would keep what he executes, and drop it."""
+    kwargs = {"transport": "http", "autocommit": autocommit}
+    with neonps.pool.ConnectionPool(url, min_size=1, max_size=1, kwargs=kwargs, timeout=20) as pool:
+        conn = pool.getconn()
+        conn.pipeline().__enter__()
+        conn.execute("insert into numbers values (1)")
+        assert conn.info.transaction_status.name == "ACTIVE"
+        pool.putconn(conn)
+        with pool.connection() as conn:
+            assert conn.info.pipeline_status.name == "OFF"
+            conn.execute("insert into numbers values (2)")
+    assert numbers() == [2]
+
+
+def test_a_snapshot_does_not_outlive_the_one_who_took_it(url: str) -> None:
+    def configure(conn: neonps.Connection[Any]) -> None:
+        conn.isolation_level = neonps.IsolationLevel.SERIALIZABLE
+
+    kwargs = {"transport": "http"}
+    with neonps.pool.ConnectionPool(
+        url, min_size=1, max_size=1, kwargs=kwargs, configure=configure, timeout=20
+    ) as pool:
+        for _ in range(2):
+            conn = pool.getconn()
+            assert conn.execute("show transaction_isolation").fetchone() == ("serializable",)
+            pool.putconn(conn)

@@ -111,7 +111,13 @@ class HttpTransport(Transport):
     def transaction_status(self) -> TransactionStatus:
         if self.closed:
             return TransactionStatus.UNKNOWN
-        return TransactionStatus.INTRANS if self._kept or self._in_block else TransactionStatus.IDLE
+        if self._pipelines and self._kept and not self._in_block:
+            return TransactionStatus.ACTIVE  # which has a pool close it: whoever gets it next is in no pipeline
+        return TransactionStatus.INTRANS if self.waits or self._holds_snapshot() else TransactionStatus.IDLE
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._kept) or self._in_block
 
     def parameter_status(self, name: str) -> str | None:
         return None
@@ -389,10 +395,14 @@ class HttpTransport(Transport):
             "fetch it then, or use transport='websocket' or 'tcp'"
         )
 
+    def _holds_snapshot(self) -> bool:
+        """Whether the rest of the transaction would have to see what a query in it has seen."""
+        return self._has_read and not self.autocommit and self.characteristics.isolation_level in _WITH_SNAPSHOT
+
     def _check_snapshot(self) -> None:
-        """Refuse to go on after a query if the rest of the transaction would have to see what the query has seen."""
+        """Refuse to go on in such a transaction."""
         level = self.characteristics.isolation_level
-        if self._has_read and not self.autocommit and level in _WITH_SNAPSHOT:
+        if level is not None and self._holds_snapshot():
             raise e.NotSupportedError(
                 f"over HTTP what follows a query cannot share the snapshot that {level.sql} promises; {_REMEDIES}"
             )
@@ -509,12 +519,12 @@ class HttpTransport(Transport):
 
     def enter_block(self, savepoint: str) -> Flow[bool]:
         yield from self.sync_pipeline()
+        self._check_snapshot()
         if savepoint or self._in_block or self._kept:
             raise e.NotSupportedError(
                 "a transaction inside another one needs a savepoint, which cannot exist over HTTP; "
                 "commit or roll back first, or use transport='websocket' or 'tcp'"
             )
-        self._check_snapshot()
         self._in_block = True
         return True
 

@@ -96,6 +96,11 @@ class Transport:
         return TransactionStatus.UNKNOWN
 
     @property
+    def waits(self) -> bool:
+        """Whether statements are kept for commit, or a block is open that will keep them: over HTTP."""
+        return False
+
+    @property
     def in_stream(self) -> bool:
         """Whether rows are under way that are taken as they arrive."""
         return False

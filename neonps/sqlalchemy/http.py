@@ -17,7 +17,6 @@ from sqlalchemy.dialects.postgresql.psycopg import PGExecutionContext_psycopg
 
 from neonps.errors import NotSupportedError, ReadOnlySqlTransaction
 from neonps.flows.http import READS
-from neonps.pq import TransactionStatus
 from neonps.tokens import first_words, has_word
 
 _ADVICE = (
@@ -138,7 +137,7 @@ def _advice(connection: Any) -> str:
 
 def _waits(connection: Any) -> bool:
     """Whether a statement waits for commit, or a block of the driver's is open, in which all of them do."""
-    waits: bool = connection.info.transaction_status == TransactionStatus.INTRANS
+    waits: bool = connection._transport.waits
     return waits
 
 
