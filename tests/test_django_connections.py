@@ -9,6 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 from django_project import NOTE, SETTINGS, WITHOUT_PSYCOPG, Project, new_project
+from relay import Relay
+
+from neonps.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -186,6 +189,76 @@ def test_a_killed_backend(query: str, project: Project) -> None:
         "OperationalError False",
         "1 True",
     ]
+
+
+UNKNOWN = """
+from django.db import OperationalError
+
+ran = []
+Note.objects.count()
+port = connection.settings_dict["PORT"]
+try:
+    with transaction.atomic():
+        transaction.on_commit(lambda: ran.append("hook"))
+        Note.objects.create(text="committed")
+        connection.settings_dict["PORT"] = 1  # where nobody is: the server has gone
+except OperationalError as error:
+    print(error.__cause__.outcome_unknown, "It is unknown whether" in str(error), connection.connection, ran)
+print(raised(Note.objects.count).partition(":")[0])
+connection.settings_dict["PORT"] = port
+print(connection.get_autocommit(), Note.objects.count())
+with transaction.atomic():
+    Note.objects.create(text="next")
+print(ran)
+"""
+
+
+def test_a_commit_that_is_lost_with_the_server(project: Project, postgres: EmbeddedPostgres) -> None:
+    """Django opens another connection behind it; that this fails is not what the program is to hear."""
+    with Relay(postgres.host, postgres.port) as relay:
+        relay.cut_at(b"COMMIT")
+        settings = SETTINGS + f"DATABASES['default']['PORT'] = {relay.port}\n"
+        lines = project.check(NOTE + UNKNOWN, settings=settings, query="transport=tcp")
+    assert lines == ["True True None []", "OperationalError", "True 1", "[]"]
+    assert project.notes == ["committed", "next"]
+
+
+INTERRUPTED = """
+import os, signal, threading
+from psycopg import connect
+
+def interrupt():
+    with connect(DSN, autocommit=True) as watcher:
+        query = "SELECT FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'PgSleep'"
+        while watcher.execute(query).fetchone() is None:
+            pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+ran = []
+threading.Thread(target=interrupt).start()
+try:
+    with transaction.atomic():
+        transaction.on_commit(lambda: ran.append("of what was undone"))
+        Note.objects.create(text="undone")
+except KeyboardInterrupt:
+    print("interrupted")
+with transaction.atomic():
+    transaction.on_commit(lambda: ran.append("of what was done"))
+print(Note.objects.count(), ran)
+"""
+
+
+def test_ctrl_c_in_a_commit(project: Project) -> None:
+    """Hooks of a transaction that was undone do not run behind the next one."""
+    project.admin.execute(
+        "create function rest() returns trigger language plpgsql as 'begin perform pg_sleep(60); end'"
+    )
+    project.admin.execute(
+        "create constraint trigger rest after insert on notes_note initially deferred for each row"
+        " execute function rest()"
+    )
+    lines = project.check(NOTE + f"DSN = {project.dsn!r}" + INTERRUPTED)
+    assert lines == ["interrupted", "0 ['of what was done']"]
 
 
 CURSORS = """

@@ -386,3 +386,28 @@ def test_on_asyncio(http_url: sa.URL, auto: sa.Engine, names: Names) -> None:
 
     asyncio.run(main())
     assert names() == ["oak", "ash"]
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_an_engine_with_a_snapshot(http_url: sa.URL, names: Names, level: str) -> None:
+    """What SQLAlchemy asks at first are several queries; after that each transaction has its level."""
+    engine = sa.create_engine(http_url, isolation_level=level)
+    for _ in range(2):
+        with engine.begin() as conn:
+            assert conn.scalar(sa.text("SHOW transaction_isolation")) == level.lower()
+    with engine.begin() as conn:
+        conn.execute(plant.insert().inline(), {"name": "ash"})
+    assert names() == ["oak", "ash"]
+    assert engine.dialect.default_isolation_level == "READ COMMITTED"
+    engine.dispose()
+
+
+def test_an_asyncio_engine_with_a_snapshot(http_url: sa.URL) -> None:
+    async def main() -> None:
+        engine = create_async_engine(http_url, isolation_level="SERIALIZABLE")
+        for _ in range(2):
+            async with engine.begin() as conn:
+                assert await conn.scalar(sa.text("SHOW transaction_isolation")) == "serializable"
+        await engine.dispose()
+
+    asyncio.run(main())

@@ -13,6 +13,7 @@ from django.db.backends.postgresql import base as postgresql  # noqa: E402
 from django.utils.functional import cached_property  # noqa: E402
 
 from ..settings import resolve  # noqa: E402
+from ..tracebacks import without_locals  # noqa: E402
 from . import http  # noqa: E402
 from .client import DatabaseClient  # noqa: E402
 from .creation import DatabaseCreation  # noqa: E402
@@ -28,6 +29,7 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
     creation_class = DatabaseCreation
 
     @cached_property  # type: ignore[untyped-decorator]
+    @without_locals
     def transport(self) -> str:
         """How the database is reached: "websocket", "http" or "tcp"."""
         parameters = self.get_connection_params()
@@ -36,6 +38,7 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         with self.wrap_database_errors:
             return resolve(parameters.pop("conninfo", ""), parameters).transport
 
+    @without_locals
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.transport == "http":
             http.check_settings(self.settings_dict)
@@ -74,6 +77,20 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
             return False
         changed: bool = super()._configure_timezone(connection)
         return changed
+
+    def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        # At the end of an atomic() whose connection was lost, Django would open another only to set this. If that
+        # fails too, it would be all that the program hears: not that the COMMIT was sent, and its outcome is unknown.
+        unopened = self.connection is None and not self.in_atomic_block
+        if not (unopened and autocommit == self.settings_dict["AUTOCOMMIT"]):  # with that it is opened
+            super().set_autocommit(autocommit, *args, **kwargs)
+
+    def _commit(self) -> None:
+        try:
+            super()._commit()
+        except BaseException:
+            self.run_on_commit: list[Any] = []  # after Ctrl-C Django would run them behind the next transaction
+            raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if not autocommit and self.transport == "http":

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Connection
 import neonps
 from neonps.adapt import AdaptersMap
 from neonps.pq import TransactionStatus
+from neonps.tracebacks import without_locals
 from neonps.types import TypeInfo
 from neonps.types.hstore import register_hstore
 from neonps.types.json import Json, Jsonb, set_json_dumps, set_json_loads
@@ -59,34 +60,52 @@ class NeonpsDialect(PGDialect_psycopg):
 
         return NeonpsDialectAsync
 
+    @without_locals
     def create_connect_args(self, url: URL) -> tuple[list[str], dict[str, Any]]:
         args, keywords = super().create_connect_args(url)
         return args, converted(keywords)
 
     def initialize(self, connection: Connection) -> None:
+        level = self._on_connect_isolation_level
+        dbapi_connection = connection.connection.dbapi_connection
+        # What SQLAlchemy asks first are several queries, which over HTTP cannot share the snapshot of a higher level.
+        in_between = level not in (None, "AUTOCOMMIT") and self._driver_connection(connection).info.transport == "http"
+        if in_between:
+            self._do_isolation_level(dbapi_connection, autocommit=False, isolation_level=None)
+        self._initialize(connection)
+        if in_between:
+            self.do_rollback(dbapi_connection)
+            self.set_isolation_level(dbapi_connection, level)
+
+    def _initialize(self, connection: Connection) -> None:
         super(PGDialect_psycopg, self).initialize(connection)
         if self.use_native_hstore:
             info = self._type_info_fetch(connection, "hstore")
             self._has_native_hstore = info is not None
             if info is not None:
                 register_hstore(info, self._psycopg_adapters_map)  # for the connections to come
-                register_hstore(info, connection.connection.driver_connection)
+                register_hstore(info, self._driver_connection(connection))
+
+    @staticmethod
+    def _driver_connection(connection: Connection) -> Any:
+        return connection.connection.driver_connection
 
     def _type_info_fetch(self, connection: Connection, name: str) -> TypeInfo | None:
-        driver_connection: Any = connection.connection.driver_connection
-        found: TypeInfo | None = TypeInfo.fetch(driver_connection, name)
+        found: TypeInfo | None = TypeInfo.fetch(self._driver_connection(connection), name)
         return found
 
     def do_begin_twophase(self, connection: Connection, xid: Any) -> None:
         with http.our_words():
             super().do_begin_twophase(connection, xid)
 
+    @without_locals
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         self._execute(cursor, statement, lambda: cursor.execute(statement, parameters), context)
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
         self._execute(cursor, statement, lambda: cursor.execute(statement), context)
 
+    @without_locals
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         self._execute(cursor, statement, lambda: cursor.executemany(statement, parameters), context, fetches=False)
 

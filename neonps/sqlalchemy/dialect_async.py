@@ -30,8 +30,7 @@ class NeonpsDialectAsync(NeonpsDialect, PGDialectAsync_psycopg):
         return AdaptedModule()
 
     def _type_info_fetch(self, connection: Connection, name: str) -> TypeInfo | None:
-        driver_connection: Any = connection.connection.driver_connection
-        fetching: Any = TypeInfo.fetch(driver_connection, name)
+        fetching: Any = TypeInfo.fetch(self._driver_connection(connection), name)
         found: TypeInfo | None = await_only(fetching)
         return found
 
