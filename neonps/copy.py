@@ -48,7 +48,8 @@ class BaseCopy:
         binary: the format of a COPY without a statement; otherwise the server says.
     """
 
-    _entered = False  # the block has begun, and not ended
+    _begun = False  # the block has begun
+    _entered = False  # and not ended
 
     def __init__(self, cursor: BaseCursor[Any], statement: bytes | None, binary: bool | None) -> None:
         self._cursor = cursor
@@ -127,7 +128,18 @@ class BaseCopy:
         """
         return self._stream is not None and self._stream.failed
 
+    def _begin(self) -> None:
+        """Note that its block begins.
+
+        Raises:
+            TypeError: it did before.
+        """
+        if self._begun:
+            raise TypeError("copy blocks can be used only once")
+        self._begun = True
+
     def _forget_stream(self) -> None:
+        self._made = _no_row  # what is written now is looked at
         if self._cursor._copy_stream is self._stream:  # not that of another COPY
             self._cursor._copy_stream = None
 
@@ -164,7 +176,7 @@ class BaseCopy:
         elif not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"cannot copy data of type {type(data).__name__}: use bytes or str")
         self._raw = True
-        return data
+        return bytes(data)  # the caller can fill his buffer anew before this is sent
 
     def _collect_row(self, row: Iterable[Any]) -> bytes:
         """Collect a row, as `_collect()` does."""
@@ -200,6 +212,8 @@ class BaseCopy:
         """Collect what is written; b"" until there is enough of it to be sent."""
         if self._reading:
             raise TypeError("data cannot be written to a COPY ... TO STDOUT")
+        if self._stream is not None and self._stream.ended:
+            raise e.ProgrammingError("no COPY is in progress on this cursor")
         self._join_rows()
         self._unsent.append(data)
         self._unsent_size += len(data)
@@ -423,6 +437,7 @@ class Copy(BaseCopy):
         return self._cursor
 
     def __enter__(self) -> Copy:
+        self._begin()
         lock = self._cursor._connection.lock
         self._held = lock.depth, get_ident()
         try:
@@ -561,6 +576,7 @@ class AsyncCopy(BaseCopy):
         return self._cursor
 
     async def __aenter__(self) -> AsyncCopy:
+        self._begin()
         lock = self._cursor._connection.lock
         await lock.acquire()
         try:

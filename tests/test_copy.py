@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -186,3 +187,52 @@ def test_http_has_no_copy(url: str) -> None:
     with neonps.connect(url, transport="http") as conn, conn.cursor() as cursor:
         with pytest.raises(neonps.NotSupportedError, match="websocket"), cursor.copy("COPY goods FROM STDIN"):
             pass
+
+
+def test_a_buffer_that_is_filled_anew(table: neonps.Connection[Any]) -> None:
+    """What was written is what was in it then."""
+    buffer = bytearray(2)
+    with table.cursor().copy("COPY goods (id) FROM STDIN") as copy:
+        for number in range(8):
+            buffer[:] = b"%d\n" % number
+            copy.write(buffer if number % 2 else memoryview(buffer))
+        copy.write(memoryview(b"8x9x\n\n")[::2])
+    assert [row[0] for row in table.execute("SELECT id FROM goods ORDER BY id")] == [*range(8), 89]
+
+
+def test_a_copy_that_is_entered_again(table: neonps.Connection[Any]) -> None:
+    copy = table.cursor().copy("COPY goods (id) FROM STDIN")
+    with copy:
+        copy.write_row((1,))
+        with pytest.raises(TypeError, match="only once"):
+            copy.__enter__()
+    with pytest.raises(TypeError, match="only once"):
+        copy.__enter__()
+    assert table.execute("SELECT id FROM goods").fetchall() == [(1,)]
+
+
+def test_an_asyncio_copy_that_is_entered_again(url: str, transport: str) -> None:
+    async def main() -> None:
+        async with await neonps.AsyncConnection.connect(url, transport=transport) as conn:
+            await conn.execute("CREATE TEMPORARY TABLE goods (id int)")
+            copy = conn.cursor().copy("COPY goods FROM STDIN")
+            async with copy:
+                await copy.write_row((1,))
+            with pytest.raises(TypeError, match="only once"):
+                await copy.__aenter__()
+            cursor = await conn.execute("SELECT id FROM goods")
+            assert await cursor.fetchall() == [(1,)]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("options", ["", "(FORMAT binary)"])
+def test_writing_behind_the_end(table: neonps.Connection[Any], options: str) -> None:
+    with table.cursor().copy(f"COPY goods (id) FROM STDIN {options}") as copy:
+        copy.set_types(["int4"])
+        copy.write_row((1,))
+        copy.write_row((2,))
+    for write in (lambda: copy.write(b"3\n"), lambda: copy.write_row((3,))):
+        with pytest.raises(neonps.ProgrammingError, match="no COPY is in progress"):
+            write()
+    assert table.execute("SELECT count(*) FROM goods").fetchone() == (2,)

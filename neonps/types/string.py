@@ -140,7 +140,7 @@ class BytesBinaryDumper(Dumper):
     oid = BYTEA_OID
 
     def dump(self, obj: Buffer) -> Buffer | None:
-        return obj
+        return bytes(obj)  # who has a buffer can fill it anew before this is sent
 
 
 class ByteaLoader(Loader):
