@@ -29,6 +29,10 @@ from .stream_socket import Lookup, Steps, StreamSocket, Wait, has_pending
 
 T = TypeVar("T")
 
+#: How long the system waits at a time, in seconds. A Ctrl-C that comes just as a wait begins is heard of when it ends;
+#: on Windows that is so with each.
+_PATIENCE = 1.0
+
 
 class BlockingRunner(StreamSocket):
     """Runs flows on one connection, blocking the thread while it waits."""
@@ -117,16 +121,27 @@ class BlockingRunner(StreamSocket):
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-            remaining = self._remaining()
-            events = poll.poll(None if remaining is None else remaining * 1000)
-            if not events:
-                raise DeadlinePassed
+            while not (events := poll.poll(self._patience() * 1000)):
+                pass
             return bool(events[0][1] & ~select.POLLOUT)
-        # Windows reports a connection that was refused as an exceptional condition.
-        found = select.select([sock] * read, [sock] * write, [sock] * write, self._remaining())
-        if not any(found):
+        while True:
+            # Windows reports a connection that was refused as an exceptional condition.
+            found = select.select([sock] * read, [sock] * write, [sock] * write, self._patience())
+            if any(found):
+                return bool(found[0])
+
+    def _patience(self) -> float:
+        """How long to wait now, in seconds.
+
+        Raises:
+            DeadlinePassed: no longer.
+        """
+        remaining = self._remaining()
+        if remaining is None:
+            return _PATIENCE
+        if remaining <= 0:
             raise DeadlinePassed
-        return bool(found[0])
+        return min(_PATIENCE, remaining)
 
 
 def _has_begun(flow: Flow[Any]) -> bool:
