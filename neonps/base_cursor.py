@@ -331,9 +331,14 @@ class BaseCursor(Generic[Row]):
         self._ahead_from = start
 
     def _fetch_many(self, size: int) -> list[Row]:
+        return self._fetch(self._size(size))
+
+    def _size(self, size: int) -> int:
+        """How many rows `fetchmany(size)` is to fetch."""
+        size = size or self.arraysize
         if size < 0:
             raise e.ProgrammingError(f"fetchmany() cannot fetch {size} rows")
-        return self._fetch(size or self.arraysize)
+        return size
 
     def _scroll(self, value: int, mode: str) -> None:
         result = self._fetchable()

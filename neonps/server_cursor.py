@@ -362,7 +362,7 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
 
     def fetchmany(self, size: int = 0) -> list[Row]:
         """The next `size` rows, by default `arraysize`; fewer at the end."""
-        return self._connection._run(self._fetch_flow(size or self.arraysize))
+        return self._connection._run(self._fetch_flow(self._size(size)))
 
     def fetchall(self) -> list[Row]:
         """The rows that are left."""
@@ -392,7 +392,7 @@ class ServerCursor(BaseServerCursor[Row], Cursor[Row]):
 
     def _each_batch(self, batches: ServerBatches) -> Iterator[pyarrow.RecordBatch]:
         while (made := self._connection._run(batches.next_flow())) is not None:
-            yield from made
+            yield made
 
     def __next__(self) -> Row:
         if not self._page:
@@ -457,7 +457,7 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
 
     async def fetchmany(self, size: int = 0) -> list[Row]:
         """As `ServerCursor.fetchmany()`."""
-        return await self._connection._run(self._fetch_flow(size or self.arraysize))
+        return await self._connection._run(self._fetch_flow(self._size(size)))
 
     async def fetchall(self) -> list[Row]:
         """As `ServerCursor.fetchall()`."""
@@ -479,8 +479,7 @@ class AsyncServerCursor(BaseServerCursor[Row], AsyncCursor[Row]):
         self._check_closed()
         batches = fetching.ServerBatches(self, size)
         while (made := await self._connection._run(batches.next_flow())) is not None:
-            for batch in made:
-                yield batch
+            yield made
 
     async def __anext__(self) -> Row:
         if not self._page:

@@ -439,6 +439,27 @@ def test_server_cursor_on_asyncio(url: str, transport: str) -> None:
     assert frame["n"].tolist() == list(range(1, 10))
 
 
+@on_sessions
+def test_a_loop_over_large_rows_that_is_left(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One FETCH is several batches then; those that were not given are still there."""
+    monkeypatch.setattr("neonps.arrow.tables._BATCH_BYTES", 1000)
+    with conn.cursor("arrow") as cursor:
+        cursor.execute("select n, repeat('x', 300000) from generate_series(1, 9) as n")
+        batches = cursor.fetch_record_batches(5)
+        first = next(batches)
+        assert 0 < first.num_rows < 5
+        assert cursor.rownumber == first.num_rows
+        assert cursor.fetchone()[0] == first.num_rows + 1
+        rest = [n for batch in batches for n in batch.column(0).to_pylist()]
+        assert rest == list(range(first.num_rows + 2, 10))
+
+
+@pytest.mark.parametrize("size", [1.5, "1", float("nan"), None])
+def test_a_size_that_is_no_number_of_rows(auto: Connection, size: Any) -> None:
+    with pytest.raises(TypeError):
+        auto.execute("select 1").fetch_record_batches(size)
+
+
 # pandas
 
 
@@ -454,6 +475,18 @@ def test_frame(auto: Connection) -> None:
     assert frame["i"].tolist() == [9007199254740993] * 2
     assert frame["j"].tolist() == [pandas.NA, 2]
     assert list(frame.index) == [0, 1]
+
+
+@pytest.mark.parametrize("backend", [None, "numpy_nullable"])
+def test_arrays_with_null_in_a_frame(auto: Connection, backend: Any) -> None:
+    frame = auto.execute(
+        "select array[9007199254740993, null] as a, array[[null, 9007199254740993]] as b, array[true, null] as c,"
+        " array[n] as d from generate_series(1, 2) as n"
+    ).fetch_df(dtype_backend=backend)
+    assert frame["a"].tolist() == [[9007199254740993, None]] * 2
+    assert frame["b"].tolist() == [[[None, 9007199254740993]]] * 2
+    assert [list(each) for each in frame["c"]] == [[True, None]] * 2
+    assert [list(each) for each in frame["d"]] == [[1], [2]]
 
 
 def test_frame_without_rows(auto: Connection) -> None:

@@ -192,7 +192,19 @@ def test_fetching_a_negative_number(conn: Connection) -> None:
     cursor = conn.execute("select 1")
     with pytest.raises(neonps.ProgrammingError, match="-1"):
         cursor.fetchmany(-1)
+    cursor.arraysize = -1
+    with pytest.raises(neonps.ProgrammingError, match="-1"):
+        cursor.fetchmany()
     assert cursor.fetchall() == [(1,)]
+
+
+@on_sessions
+def test_fetching_a_negative_number_from_the_server(conn: Connection) -> None:
+    with conn.cursor("named") as cursor:
+        cursor.execute("select 1")
+        with pytest.raises(neonps.ProgrammingError, match="-1"):
+            cursor.fetchmany(-1)
+        assert cursor.fetchall() == [(1,)]
 
 
 def test_iteration(conn: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotSupportedError, ProgrammingError
@@ -43,8 +44,9 @@ def check_size(size: int) -> None:
 
     Raises:
         ValueError: it is less than 1.
+        TypeError: it is no whole number.
     """
-    if size < 1:
+    if index(size) < 1:
         raise ValueError("size must be >= 1")
 
 
@@ -140,30 +142,33 @@ class ServerBatches:
         self._size = size
         self._query = cursor._query
         self._maker: BatchMaker | None = None
-        self._ended = False
+        self._all_fetched = False
 
-    def next_flow(self) -> Flow[list[pyarrow.RecordBatch] | None]:
-        """The batches that come of one FETCH, mostly one; None after the last."""
+    def next_flow(self) -> Flow[pyarrow.RecordBatch | None]:
+        """The next batch; None after the last. What one FETCH has brought is mostly one."""
         from .reading import Session
         from .tables import BatchMaker
 
-        if self._ended:
-            return None
-        cursor = self._cursor
+        cursor, maker = self._cursor, self._maker
         _check_same(cursor._query is self._query)
-        asked = not (cursor._page or cursor._unread)
-        part, *_ = yield from _parts_flow(cursor, self._size)
-        result, start, stop = part
-        maker = self._maker
-        if maker is None:
-            maker = self._maker = BatchMaker(result.fields or (), Session.of(cursor))
-            made = list(maker.batches(part, self._size)) or [maker.empty()]
+        if not (cursor._page or cursor._unread):
+            if self._all_fetched:
+                return None
+            (part,) = yield from _parts_flow(cursor, self._size)
+            self._all_fetched = part.stop < self._size
         else:
-            made = list(maker.batches(part, self._size))
-        del cursor._unread[0]
-        cursor._position += stop - start
-        self._ended = asked and stop < self._size
-        return made
+            part, *_ = yield from _parts_flow(cursor, self._size)
+        if maker is None:
+            maker = BatchMaker(part.result.fields or (), Session.of(cursor))
+        batch = next(maker.batches(part, self._size), None)
+        if batch is None and self._maker is None:
+            batch = maker.empty()
+        self._maker = maker
+        if batch is None:
+            return None
+        cursor._drop_unread(batch.num_rows)
+        cursor._position += batch.num_rows
+        return batch
 
 
 def check_backend(backend: str | None) -> None:

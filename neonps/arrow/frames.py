@@ -56,9 +56,21 @@ def _column(column: pa.ChunkedArray, backend: str | None) -> Any:
         column = pa.chunked_array([uuid_text(chunk) for chunk in column.chunks], pa.string())
     if backend == "pyarrow":
         return column.to_pandas(types_mapper=_arrow_type)
+    if _has_integers_and_nulls(column):  # pandas would make floats of them
+        return pandas.Series(column.to_pylist(), dtype=object)
     if backend == "numpy_nullable":
         return column.to_pandas(types_mapper=_ALL_NULLABLE.get)
     return column.to_pandas(types_mapper=_NULLABLE.get if column.null_count else None)
+
+
+def _has_integers_and_nulls(column: pa.ChunkedArray) -> bool:
+    """Whether it is of arrays of integers, with NULL in one of them."""
+    if not pa.types.is_list(column.type):
+        return False
+    values = column
+    while pa.types.is_list(values.type):
+        values = pa.chunked_array([chunk.flatten() for chunk in values.chunks], values.type.value_type)
+    return bool(pa.types.is_integer(values.type)) and values.null_count > 0
 
 
 def _arrow_type(kind: pa.DataType) -> pandas.ArrowDtype | None:
