@@ -39,7 +39,7 @@ def default_passfile(environ: Mapping[str, str]) -> str | None:
 def read_passfile(path: str) -> list[Entry]:
     """Read the entries of a password file; none if there is no such file, or others may read it."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 _warn('password file "%s" is not a plain file', path)
@@ -51,6 +51,10 @@ def read_passfile(path: str) -> list[Entry]:
     except OSError:
         return []
     return [entry for line in text.split("\n") if (entry := _parse(line.rstrip("\r"))) is not None]
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
 
 
 def find_password(entries: list[Entry], host: str, port: int, dbname: str, user: str) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from . import errors as e
+from .conninfo import has_surrogates
 from .endpoint import Endpoint, in_brackets, without_zone
 from .flows.requests import TLS
 from .hosts import tls_for
@@ -75,7 +76,7 @@ def parse_proxy(url: str, source: str) -> Proxy:
         NotSupportedError: it is one of a proxy of another kind.
     """
     match = _url.fullmatch(url.strip())
-    if match is None:
+    if match is None or has_surrogates(url):
         raise e.ProgrammingError(f"{source}: this is not a URL such as http://host:port")
     scheme = (match["scheme"] or "http").lower()
     if scheme.startswith("socks"):

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from .conninfo import KEYWORDS
 from .options import InvalidOption
 
+#: What C calls spaces: a password can have others at its end.
+_SPACES = " \t\n\v\f\r"
+
 
 def read_service(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     """Read the values that a service stands for, by keyword.
@@ -41,8 +44,8 @@ def _files(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _read(path: str, name: str) -> dict[str, str] | None:
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = file.read().split("\n")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeError) as error:
@@ -50,13 +53,13 @@ def _read(path: str, name: str) -> dict[str, str] | None:
         raise InvalidOption(f'service file "{path}" cannot be read: {reason}') from None
     values: dict[str, str] | None = None
     for number, line in enumerate(lines, 1):
-        line = line.strip()
+        line = line.strip(_SPACES)
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
             if values is not None:
                 break
-            if line.endswith("]") and line[1:-1] == name:
+            if line[1:].startswith(f"{name}]"):
                 values = {}
         elif values is not None:
             keyword, equals, value = line.partition("=")

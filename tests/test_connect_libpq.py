@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,19 @@ def test_a_service(peer: Peer, login: dict[str, str], tmp_path: Path, monkeypatc
 
 
 @on_hosts
+def test_a_service_with_odd_characters(
+    peer: Peer, login: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Unicode alone takes for the end of a line, or for a space, is part of a value."""
+    path = service_file(tmp_path / "services", login, "application_name=a\u2028b\x85c\xa0")
+    text = Path(path).read_text(encoding="utf-8")
+    Path(path).write_bytes(text.replace("[mine]", "[mine] ; a remark").replace("\n", " \r\n").encode())
+    monkeypatch.setenv("PGSERVICEFILE", path)
+    with closing(peer.module.connect(f"{bare(peer)} service=mine")) as conn:
+        assert conn.info.get_parameters()["application_name"] == "a\u2028b\x85c\xa0"
+
+
+@on_hosts
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -290,3 +304,12 @@ def test_a_password_file_that_others_can_read(peer: Peer, login: dict[str, str],
     path.chmod(0o640)
     with pytest.raises(peer.module.OperationalError, match="fe_sendauth: no password supplied"):
         peer.module.connect(bare(peer), **{**login, "password": "", "passfile": str(path)})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_password_file_that_is_a_pipe(login: dict[str, str], tmp_path: Path) -> None:
+    """It is not waited for."""
+    path = tmp_path / "passfile"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(neonps.OperationalError, match="fe_sendauth: no password supplied"):
+        neonps.connect(transport="tcp", **{**login, "password": "", "passfile": str(path)})

@@ -17,6 +17,7 @@ from neonps.flows.connect import open_session
 from neonps.flows.interruption import cancel_and_skip
 from neonps.flows.requests import Flow, Receive
 from neonps.flows.session import Session
+from neonps.flows.target import check_target
 from neonps.isolation import TransactionCharacteristics
 from neonps.pq import TransactionStatus
 from neonps.protocol.result import Result
@@ -322,3 +323,12 @@ def test_what_cannot_be_cancelled_is_no_timeout_of_a_call_that_has_none() -> Non
     assert len(runner.aside) == 1
     assert runner.closed
     assert session.broken
+
+
+@pytest.mark.parametrize("said", [b"", s.complete("SHOW")])
+def test_a_server_that_does_not_say_what_it_is(said: bytes) -> None:
+    """Then it is not what is wanted, and the next host is tried."""
+    runner = ScriptedRunner(ScriptedServer(LOGIN, answers={**ANSWERS, "Q": said + s.IDLE}))
+    session = open_with(runner)
+    with pytest.raises(neonps.OperationalError, match="target_session_attrs could not be checked"):
+        runner.run(session.guard(check_target(session, "read-write"), None))

@@ -524,6 +524,7 @@ def test_hosts_that_no_proxy_leads_to(exceptions: str, host: str, excepted: bool
         f"http://u:{SECRET}@p\r\nX: y",
         f"http://u:{SECRET}@p q",
         f"http://u:{SECRET}/@p",
+        f"http://u:{SECRET}\udcff@p",
     ],
 )
 def test_a_url_that_is_not_good(url: str) -> None:

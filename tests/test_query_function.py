@@ -586,3 +586,9 @@ def test_a_child_process_has_connections_of_its_own(url: str, relay: Relay, monk
     sql("select 1")
     sql("select 1")
     assert relay.accepted == 2
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), "soon", 10**400])
+def test_a_timeout_that_is_none(url: str, timeout: Any) -> None:
+    with pytest.raises(neonps.ProgrammingError, match="is not a number of seconds"):
+        neonps.neon(url)("select 1", timeout=timeout)

@@ -49,9 +49,10 @@ def _ask(session: Session, query: bytes) -> Flow[bytes | None]:
     yield from session.drain(collector)
     if collector.error is not None:
         raise e.OperationalError(f"target_session_attrs could not be checked: {collector.error}")
-    for row in collector.results[0].rows(0, 1):
-        return row[0]
-    return None
+    for result in collector.results:
+        for row in result.rows(0, 1):
+            return row[0]
+    raise e.OperationalError("target_session_attrs could not be checked: the server has not answered")
 
 
 _ASK = {"read-write": _is_read_only, "read-only": _is_read_only, "primary": _is_standby, "standby": _is_standby}
