@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .commands import doctor, load, local, query
-from .commands.arguments import SubcommandParser
+from .commands.arguments import Parser, SubcommandParser
 from .version import __version__
 
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line, up to `--`."""
-    parser = argparse.ArgumentParser(prog="neonps", description="Postgres over HTTP and WebSockets.")
+    parser = Parser(prog="neonps", description="Postgres over HTTP and WebSockets.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=SubcommandParser)
     for module in (doctor, load, local, query):

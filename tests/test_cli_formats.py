@@ -90,6 +90,28 @@ def test_json(query: Query, transport: str) -> None:
     }
 
 
+def test_json_of_times_that_iso_has_not(query: Query) -> None:
+    sql = """
+        select '0044-03-15 12:00:01 BC'::timestamp as a, '0044-03-15 12:00:01+00 BC'::timestamptz as b,
+               '-infinity'::timestamptz as c
+    """
+    row = {"a": "0044-03-15 12:00:01 BC", "b": "0044-03-15 12:00:01+00 BC", "c": "-infinity"}
+    assert json.loads(query("--jsonl", sql).stdout) == row
+
+
+@pytest.mark.parametrize(
+    ("zone", "value"),
+    [
+        ("UTC", "2024-02-03T12:00:01.5+00:00"),
+        ("Asia/Kolkata", "2024-02-03T12:00:01.5+05:30"),
+        ("Europe/Berlin", "1800-02-03T12:00:01+00:53:28"),  # the sun's time
+    ],
+)
+def test_json_of_offsets(query: Query, zone: str, value: str) -> None:
+    ran = query("--jsonl", f"set time zone '{zone}'; select '{value}'::timestamptz as a")
+    assert json.loads(ran.stdout) == {"a": value}
+
+
 def test_json_of_many_rows_and_of_none(query: Query) -> None:
     assert json.loads(query("--json", "select i as a from generate_series(1, 3) i").stdout) == [
         {"a": 1},

@@ -249,7 +249,7 @@ def test_it_is_interrupted(url: str, transport: str, people: Rows, admin: Admin)
         copying = "select count(*) from pg_stat_progress_copy where bytes_processed > 0"
         wait_for(lambda: admin.execute(copying).fetchone() == (1,))
         process.send_signal(signal.SIGINT)
-        assert process.communicate() == (b"", b"")
+        assert process.communicate() == (b"", b"neonps load: interrupted: the statement was cancelled\n")
     assert process.returncode == 130
     assert people() == []
 

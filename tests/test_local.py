@@ -563,6 +563,14 @@ def test_local_cannot_start(arguments: list[str], message: str) -> None:
         assert "secret" not in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_the_url_cannot_be_printed(postgres: EmbeddedPostgres) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "neonps", "local", "--postgres", postgres.url]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8")
+    assert (ran.returncode, ran.stderr) == (1, "neonps local: standard output: No space left on device\n")
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, words in ((["--version"], "neonps "), (["--help"], "local"), (["local", "--help"], "--data-dir")):
         with pytest.raises(SystemExit) as caught:

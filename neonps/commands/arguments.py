@@ -5,13 +5,24 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 _URL = re.compile(r"(?:postgres|postgresql)://", re.ASCII)
 _OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 
 
-class SubcommandParser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages have no password in them, though they quote what is in the wrong place, a URL too."""
+
+    def error(self, message: str) -> NoReturn:
+        from ..conninfo import SECRET_KEYWORDS
+
+        # Rather too much than too little: a password can have anything in it.
+        secret = rf"(?<=://).*(?=@)|\b(?:{'|'.join(SECRET_KEYWORDS)})=.*"
+        super().error(re.sub(secret, "…", message, flags=re.DOTALL))
+
+
+class SubcommandParser(Parser):
     """A parser that takes options before, between and behind the other arguments, as `psql` does."""
 
     _intermixing = False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from typing import BinaryIO
 
+from .reading import PIECE, read
 from .report import CommandError
 
-_LINE_END = re.compile(rb"[\r\n]")
+#: The bytes of quotes and line ends are no part of other characters in the encodings that Postgres has.
+_MARK = re.compile(rb'["\r\n]')
 
 #: A header that is longer than this, in bytes, is none.
 LONGEST = 1 << 20
@@ -29,10 +32,7 @@ def columns_of(first: bytes, file: BinaryIO, delimiter: str, codec: str) -> tupl
     Raises:
         CommandError: there is no header, or not one with a name for each column.
     """
-    end = _end_of_record(first)
-    while end is None and len(first) < LONGEST and (more := file.read(1 << 16)):
-        first += more
-        end = _end_of_record(first)
+    first, end = _read_record(first, file)
     if not first:
         raise CommandError("the file is empty: a header is needed, or --no-header")
     try:
@@ -44,18 +44,27 @@ def columns_of(first: bytes, file: BinaryIO, delimiter: str, codec: str) -> tupl
         raise CommandError("the first line is not a header in CSV") from None
     if "" in names:
         raise CommandError("a column has no name in the header; see --no-header")
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise CommandError(f'the column "{name}" is in the header twice')
     return names, first
 
 
-def _end_of_record(data: bytes) -> int | None:
-    """Where the first record ends; None if it does not end within `data`.
+def _read_record(data: bytes, file: BinaryIO) -> tuple[bytes, int | None]:
+    """Read as far as the first record goes, after `data`.
 
-    The bytes of quotes and line ends are no part of other characters in the encodings that Postgres has.
+    Returns:
+        what was read, `data` included, and where in it the record ends; None if that is not found.
     """
-    for match in _LINE_END.finditer(data):
-        if data.count(b'"', 0, match.start()) % 2 == 0:
-            return match.start()
-    return None
+    seen = 0
+    quoted = False
+    while True:
+        for match in _MARK.finditer(data, seen):
+            if match[0] == b'"':
+                quoted = not quoted
+            elif not quoted:
+                return data, match.start()
+        seen = len(data)
+        if seen >= LONGEST or not (more := read(file, PIECE)):
+            return data, None
+        data += more

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _ToJson = Callable[[str], str]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_TIMESTAMP = re.compile(r"(?P<date>\d{4,}-\d\d-\d\d) (?P<time>[\d:.]+)(?P<offset>[-+]\d\d)?(?P<rest>:.*)?", re.ASCII)
+_TIMESTAMP = re.compile(
+    r"(?P<date>\d{4,}-\d\d-\d\d) (?P<time>[\d:.]+)(?P<offset>[-+]\d\d)?(?P<rest>:[\d:]+)?", re.ASCII
+)
 
 
 def write_json(

@@ -7,21 +7,20 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from .arguments import SubcommandParser, add_connection, split_url
 from .progress import Progress
-from .report import CommandError, ended
+from .reading import PIECE, read
+from .report import CommandError, abandon, complain, ended, message
 
 if TYPE_CHECKING:
+    from ..connection import Connection
     from ..copy import Copy
     from ..sql import Composed
 
 NAME = "neonps load"
 STDIN = "-"
-
-#: How much is read and sent at a time, in bytes.
-PIECE = 1 << 16
 
 #: From this version on a line of nothing but `\\.` is data in CSV, and not the end of it (release notes of 18).
 _KEEPS_BACKSLASH_DOT = 180000
@@ -132,7 +131,7 @@ def _load(
     from .connecting import connect
     from .csv_header import columns_of
 
-    first = file.read(PIECE)
+    first = read(file, PIECE)
     if first.startswith(_GZIP):
         raise CommandError("the file is compressed: zcat FILE | neonps load TABLE -")
     if codec == "utf-8":
@@ -143,9 +142,26 @@ def _load(
     with connect(url, options.transport) as connection:
         cursor = connection.cursor()
         statement = _statement(options, table, columns, delimiter)
-        with Progress("bytes", size) as progress, cursor.copy(statement) as copy:
-            _send(copy, first, file, progress, connection.info.server_version >= _KEEPS_BACKSLASH_DOT)
-        print(cursor.statusmessage)
+        try:
+            with Progress("bytes", size) as progress, cursor.copy(statement) as copy:
+                _send(copy, first, file, progress, connection.info.server_version >= _KEEPS_BACKSLASH_DOT)
+                _finish(copy, connection)
+            print(cursor.statusmessage, flush=True)
+        except KeyboardInterrupt as interrupt:
+            if cursor.rowcount >= 0:  # it came when all was done
+                interrupt.args = (_loaded(cursor.rowcount),)
+            raise
+        except OSError as error:
+            if cursor.rowcount < 0:
+                raise
+            # Who takes that for failed would load the rows once more.
+            abandon(sys.stdout)
+            reason = message(error)
+            complain(f"{NAME}: {_loaded(cursor.rowcount)}; standard output could not be written: {reason}")
+
+
+def _loaded(rows: int) -> str:
+    return "1 row is loaded" if rows == 1 else f"{rows} rows are loaded"
 
 
 def _statement(options: argparse.Namespace, table: Composed, columns: list[str], delimiter: str) -> Composed:
@@ -173,9 +189,19 @@ def _send(copy: Copy, first: bytes, file: BinaryIO, progress: Progress, keeps_ba
         copy.write(piece)
         sent += len(piece)
         progress.update(sent)
-        piece = file.read(PIECE)
+        piece = read(file, PIECE)
     if not keeps_backslash_dot:
         _check_for_end_mark(last + b"\n")
+
+
+def _finish(copy: Copy, connection: Connection[Any]) -> None:
+    """As `copy.finish()`, which uses the connection once more when interrupted, so that the outcome is forgotten."""
+    from .connecting import interrupts_explained
+
+    if data := copy._last_data():
+        copy.writer.write(data)
+    with interrupts_explained(connection):
+        connection._run_locked(copy._finish_flow(None))
 
 
 def _check_for_end_mark(data: bytes) -> None:

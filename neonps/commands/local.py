@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from .report import CommandError, abandon
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -116,10 +118,14 @@ def run(options: argparse.Namespace, command: list[str] | None) -> int:
         ) as server:
             if command is not None:
                 return run_command(command, server.url, signals)
-            print(f"DATABASE_URL={server.url}", flush=True)
+            try:
+                print(f"DATABASE_URL={server.url}", flush=True)
+            except OSError as error:
+                abandon(sys.stdout)
+                raise CommandError(f"standard output: {error.strerror}") from None
             signals.came.wait()
             return 0
-    except (EmbeddedPostgresError, LocalServerError, Error) as error:
+    except (CommandError, EmbeddedPostgresError, LocalServerError, Error) as error:
         print(f"neonps local: {error}", file=sys.stderr)
         return 1
 

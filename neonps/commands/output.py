@@ -7,9 +7,10 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from io import BufferedWriter, FileIO, RawIOBase
+from typing import Any, BinaryIO
 
-from .report import CommandError
+from .report import CommandError, abandon, flush_or_abandon
 
 STDOUT = "-"
 
@@ -29,14 +30,17 @@ def opened(path: str) -> Iterator[BinaryIO]:
         if sys.stdout is None:
             raise CommandError("standard output is closed")
         sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        file = sys.stdout.buffer
+        if isinstance(file, RawIOBase):
+            file = _Unbuffered(FileIO(sys.stdout.fileno(), "wb", closefd=False))
+        with _flushed(file):
+            yield file
         return
     mode = _mode(path)
     target = os.path.realpath(path)  # a symbolic link stays one
     # What is in /dev may lead to a file that is open already, and has to stay the same file.
     if path.startswith("/dev/") or (mode is not None and not stat.S_ISREG(mode)):
-        with open(target, "wb") as file:
+        with open(target, "wb") as file, _flushed(file):
             yield file
         return
     # Only so much of the name that this one is not too long where that one is not.
@@ -55,6 +59,29 @@ def opened(path: str) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # the error that has brought this about is the one to tell
             os.unlink(temporary)
+
+
+class _Unbuffered(BufferedWriter):
+    """Standard output with PYTHONUNBUFFERED, of which Python's own writes a part of what it gets, and does not say."""
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
+@contextmanager
+def _flushed(file: BinaryIO) -> Iterator[None]:
+    """Have all be written at the end of the block; after an interrupt nothing more: nobody may be reading."""
+    try:
+        yield
+        file.flush()
+    except KeyboardInterrupt:
+        abandon(file)
+        raise
+    except Exception:
+        flush_or_abandon(file)
+        raise
 
 
 def _mode(path: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from io import RawIOBase
 from itertools import chain
@@ -73,7 +74,8 @@ def write_parquet(
     first = next(batches, None) or maker.empty()
     group: list[Any] = []
     rows = size = 0
-    with parquet.ParquetWriter(_Counted(file), first.schema) as writer:
+    target = _Target(file)
+    with parquet.ParquetWriter(target, first.schema) as writer, target.left_incomplete_by_errors():
         for batch in chain([first], batches):
             group.append(batch)
             rows += batch.num_rows
@@ -96,18 +98,32 @@ def _storable(field: FieldDescription) -> FieldDescription:
     return field._replace(type_oid=_TEXT_INSTEAD.get(field.type_oid, field.type_oid))
 
 
-class _Counted(RawIOBase):
-    """A file that knows how much was written to it; a pipe does not."""
+class _Target(RawIOBase):
+    """A file that knows how much was written to it, which a pipe does not; and that stays without an end if need be."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = 0
+        self._incomplete = False
+
+    @contextmanager
+    def left_incomplete_by_errors(self) -> Iterator[None]:
+        """After an exception in the block nothing is written any more.
+
+        A writer that is closed, or deleted, writes the end of the file; with that, some of the rows would pass for all.
+        """
+        try:
+            yield
+        except BaseException:
+            self._incomplete = True
+            raise
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._file.write(data)
+        if not self._incomplete:
+            self._file.write(data)
         self._size += len(data)
         return len(data)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from .arguments import SubcommandParser, add_connection, split_url
 from .output import STDOUT, opened
 from .progress import Progress
+from .reading import read_all
 from .report import CommandError, Located, ended, message
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ def _read(path: str) -> tuple[str, str]:
     """The SQL in a file or on standard input, and what to call that in messages."""
     if path != STDIN:
         with open(path, "rb") as file:
-            data, name = file.read(), path
+            data, name = read_all(file), path
     elif sys.stdin is None:
         raise CommandError("there is no SQL, and standard input is closed")
     else:
-        data, name = sys.stdin.buffer.read(), "<stdin>"
+        data, name = read_all(sys.stdin.buffer), "<stdin>"
     try:
         return data.decode("utf-8-sig"), name
     except UnicodeDecodeError as error:
@@ -161,12 +162,13 @@ def _run(
 
 def _explained(error: Exception, statement: str) -> Exception:
     """The error, or one that says how to do in this command what has failed."""
-    from ..errors import Error
+    from ..errors import Error, NotSupportedError, ProgrammingError
     from ..tokens import first_words
 
     if not isinstance(error, Error):
         return error
-    if error.sqlstate is None and first_words(statement, 1) == ["COPY"]:
+    refused = error.sqlstate is None and isinstance(error, (NotSupportedError, ProgrammingError))
+    if refused and first_words(statement, 1) == ["COPY"]:
         return CommandError("COPY from and to this command is not possible: use neonps load, or a query with --csv")
     if error.sqlstate == _SYNTAX_ERROR and _PLACEHOLDER.search(statement):
         return CommandError(f"{message(error)}\nHINT:  -p NAME=VALUE gives the value of %(NAME)s.")

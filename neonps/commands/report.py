@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import IO, Any
 
 from .shown import shown_message
 
@@ -41,7 +43,8 @@ def ended(name: str, action: Callable[[], None]) -> int:
 
     Args:
         name: what messages begin with.
-        action: what to do. Whatever it raises that a user can be at the bottom of becomes a message.
+        action: what to do. Whatever it raises that a user can be at the bottom of becomes a message. The text of a
+            KeyboardInterrupt, if it has any, says what has become of what was interrupted.
     """
     from ..errors import Error
 
@@ -51,14 +54,17 @@ def ended(name: str, action: Callable[[], None]) -> int:
             if sys.stdout is not None:
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever was reading has seen enough
-            _abandon_stdout()
+            flush_or_abandon(sys.stdout)
             return BY_SIGNAL + SIGPIPE
-        except KeyboardInterrupt:
-            _abandon_stdout()
+        except KeyboardInterrupt as interrupt:
+            abandon(sys.stdout)  # without another try: nobody may be reading
+            if _takes_text(sys.stderr):  # likewise
+                outcome = f": {interrupt}" if str(interrupt) else ""
+                complain(f"{name}: interrupted{outcome}")
             return BY_SIGNAL + (caught[-1] if caught else signal.SIGINT)
         except (CommandError, Located, Error, OSError) as error:
             if isinstance(error, OSError):
-                _abandon_stdout()  # which may be what cannot be written to
+                flush_or_abandon(sys.stdout)  # which may be what cannot be written to
             complain(f"{name}: {message(error)}")
             return FAILED
     return OK
@@ -107,13 +113,27 @@ def interruptible() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _abandon_stdout() -> None:
-    """Have Python not try again, when it exits, to write what is left for standard output."""
-    if sys.stdout is None:
+def abandon(file: IO[Any] | None) -> None:
+    """Have Python not try again, when it exits, to write what is left for this file: let that go nowhere."""
+    if file is None:
         return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, file.fileno())
+    os.close(nowhere)
+
+
+def flush_or_abandon(file: IO[Any] | None) -> None:
+    """Write what is left for this file, if that can be."""
     try:
-        sys.stdout.flush()
+        if file is not None:
+            file.flush()
     except (OSError, KeyboardInterrupt):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        abandon(file)
+
+
+def _takes_text(file: IO[Any] | None) -> bool:
+    """Whether something can be written without waiting for a reader, as far as the system tells."""
+    try:
+        return file is not None and bool(select.select([], [file], [], 0)[1])
+    except (OSError, ValueError):  # Windows tells of sockets only
+        return True

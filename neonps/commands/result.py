@@ -86,8 +86,8 @@ def outcome_from(cursor: Cursor[Any], rows: Generator[Any, None, None]) -> Itera
             first += [next(rows)]
         except StopIteration:
             pass
-        except ProgrammingError:
-            if cursor.pgresult is None:
+        except ProgrammingError as error:
+            if error.sqlstate is not None or cursor.pgresult is None:
                 raise
             # It was run, and there is nothing to stream.
         columns = cursor.description
