@@ -294,6 +294,10 @@ class BaseCopy:
             self._typed = True
         return self._transformer.load_sequence(values)
 
+    def _goes_on(self) -> bool:
+        """Whether the server is still to be told of the end."""
+        return self._stream is not None and not self._stream.ended and not self._cursor._connection.closed
+
     def _finish_flow(self, exc: BaseException | None) -> Flow[None]:
         if self._stream is None or self._stream.ended:
             return
@@ -497,7 +501,7 @@ class Copy(BaseCopy):
         except BaseException as error:
             data = b""
             drop_locals(error)
-            if not connection.closed:
+            if self._goes_on():
                 connection._run_locked(self._finish_flow(error))
             raise
         finally:
@@ -612,7 +616,7 @@ class AsyncCopy(BaseCopy):
         except BaseException as error:
             data = b""
             drop_locals(error)
-            if not connection.closed:
+            if self._goes_on():
                 await connection._run_locked(self._finish_flow(error))
             raise
         finally:

@@ -48,6 +48,15 @@ def slow(admin: Admin, numbers: Numbers) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def killed(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """Has a process end with the block, whatever it waits for."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+@contextmanager
 def running(url: str, *arguments: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """`neonps`, running, with standard output and standard error on pipes."""
     with subprocess.Popen(
@@ -57,10 +66,8 @@ def running(url: str, *arguments: str | Path, **options: Any) -> Iterator[subpro
         stderr=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
-        try:
+        with killed(process):
             yield process
-        finally:
-            process.kill()
 
 
 def working(admin: Admin) -> bool:
@@ -187,13 +194,16 @@ def test_rows_are_loaded_already(url: str, numbers: Numbers) -> None:
         while True:
             os.write(writer, b"x")
     os.set_blocking(writer, True)
-    with subprocess.Popen(
-        [*NEONPS, "load", "numbers", "-"],
-        env=environment(url),
-        stdin=subprocess.PIPE,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with (
+        subprocess.Popen(
+            [*NEONPS, "load", "numbers", "-"],
+            env=environment(url),
+            stdin=subprocess.PIPE,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+        ) as process,
+        killed(process),
+    ):
         assert process.stdin
         process.stdin.write(b"a\n1\n")
         process.stdin.close()
@@ -210,9 +220,11 @@ def test_rows_are_loaded_already(url: str, numbers: Numbers) -> None:
 
 def test_messages_on_the_same_pipe(url: str) -> None:
     sql = "select repeat('x', 1000) from generate_series(1, 1000000)"
-    with subprocess.Popen(
-        [*NEONPS, "query", "--csv", sql], env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    arguments = [*NEONPS, "query", "--csv", sql]
+    with (
+        subprocess.Popen(arguments, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+        killed(process),
+    ):
         wait_for(lambda: is_full(process.stdout))
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143

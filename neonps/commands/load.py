@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from .arguments import SubcommandParser, add_connection, split_url
 from .progress import Progress
@@ -15,7 +15,6 @@ from .reading import PIECE, read
 from .report import CommandError, abandon, complain, ended, message
 
 if TYPE_CHECKING:
-    from ..connection import Connection
     from ..copy import Copy
     from ..sql import Composed
 
@@ -145,7 +144,6 @@ def _load(
         try:
             with Progress("bytes", size) as progress, cursor.copy(statement) as copy:
                 _send(copy, first, file, progress, connection.info.server_version >= _KEEPS_BACKSLASH_DOT)
-                _finish(copy, connection)
             print(cursor.statusmessage, flush=True)
         except KeyboardInterrupt as interrupt:
             if cursor.rowcount >= 0:  # it came when all was done
@@ -192,16 +190,6 @@ def _send(copy: Copy, first: bytes, file: BinaryIO, progress: Progress, keeps_ba
         piece = read(file, PIECE)
     if not keeps_backslash_dot:
         _check_for_end_mark(last + b"\n")
-
-
-def _finish(copy: Copy, connection: Connection[Any]) -> None:
-    """As `copy.finish()`, which uses the connection once more when interrupted, so that the outcome is forgotten."""
-    from .connecting import interrupts_explained
-
-    if data := copy._last_data():
-        copy.writer.write(data)
-    with interrupts_explained(connection):
-        connection._run_locked(copy._finish_flow(None))
 
 
 def _check_for_end_mark(data: bytes) -> None:
