@@ -313,6 +313,7 @@ def test_nothing_goes_out_behind_what_could_not_be_sent(
 
     perform = blocking._PERFORM[Send]
     monkeypatch.setitem(blocking._PERFORM, Send, send)
+    monkeypatch.setattr("neonps.flows.interruption.CANCEL_TIMEOUT", 1.0)
     conn.timeout = 1
     with pytest.raises(neonps.OperationalError):
         use(conn)

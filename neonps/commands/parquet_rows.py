@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from io import RawIOBase
 from itertools import chain
@@ -74,18 +73,20 @@ def write_parquet(
     first = next(batches, None) or maker.empty()
     group: list[Any] = []
     rows = size = 0
-    target = _Target(file)
-    with parquet.ParquetWriter(target, first.schema) as writer, target.left_incomplete_by_errors():
+    target = _Target()
+    with parquet.ParquetWriter(target, first.schema) as writer:
         for batch in chain([first], batches):
             group.append(batch)
             rows += batch.num_rows
             size += batch.nbytes
             if rows >= GROUP_ROWS or size >= GROUP_BYTES:
                 writer.write_table(pa.Table.from_batches(group))
+                target.move_to(file)
                 group.clear()
                 rows = size = 0
         if rows:
             writer.write_table(pa.Table.from_batches(group))
+    target.move_to(file)
 
 
 def _storable(field: FieldDescription) -> FieldDescription:
@@ -99,31 +100,27 @@ def _storable(field: FieldDescription) -> FieldDescription:
 
 
 class _Target(RawIOBase):
-    """A file that knows how much was written to it, which a pipe does not; and that stays without an end if need be."""
+    """Collects what a writer writes, until it is moved to where it belongs.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    A writer that fails, is interrupted or deleted writes the end of the file all the same: with that, some of the rows
+    would pass for all. So nothing gets to the file unless all of a call of the writer has gone well.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
         self._size = 0
-        self._incomplete = False
 
-    @contextmanager
-    def left_incomplete_by_errors(self) -> Iterator[None]:
-        """After an exception in the block nothing is written any more.
-
-        A writer that is closed, or deleted, writes the end of the file; with that, some of the rows would pass for all.
-        """
-        try:
-            yield
-        except BaseException:
-            self._incomplete = True
-            raise
+    def move_to(self, file: BinaryIO) -> None:
+        """Write to a file what was collected."""
+        for piece in self._pieces:
+            file.write(piece)
+        self._pieces.clear()
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        if not self._incomplete:
-            self._file.write(data)
+        self._pieces.append(bytes(data))
         self._size += len(data)
         return len(data)
 
