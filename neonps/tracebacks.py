@@ -62,10 +62,11 @@ def raised(error: Error, outer: BaseException | None) -> Error:
         outer: what was being handled as the call began, of `sys.exc_info()`.
     """
     error.__cause__ = None  # which hides its context
-    behind = outer
-    while behind is not None and behind is not error:
+    behind, chain = outer, {id(error)}
+    while behind is not None and id(behind) not in chain:  # some programs have made it a ring already
+        chain.add(id(behind))
         behind = behind.__context__
-    if outer is not None and behind is None:  # else it would be behind itself
+    if outer is not None and behind is not error:  # else it would be behind itself
         error.__context__, error.__suppress_context__ = outer, False
     return error.with_traceback(None)
 

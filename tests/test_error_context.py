@@ -106,3 +106,6 @@ def test_an_error_is_not_behind_itself() -> None:
     between.__context__ = error
     assert raised(error, between).__context__ is None
     assert error.__suppress_context__
+    between.__context__ = ring = RuntimeError()
+    ring.__context__ = between
+    assert raised(error, between).__context__ is between
