@@ -74,8 +74,8 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         from .postgres import adapters
 
         self._process = os.getpid()
-        self._transport = transport
         self._runner = runner
+        self._transport = transport  # last: with it there is something for `__del__` to do, which needs the others
         self._pgconn = PGconn(transport, runner)
         self._pipeline: Any = None  # the object of the pipeline that the connection is in
         self._adapters = AdaptersMap(adapters)

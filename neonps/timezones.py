@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .connection import BaseConnection
 
+#: The longest name that is looked up; the longest there is has 32 characters. For each part of a name `zoneinfo` goes
+#: deeper, until Python stops it.
+_LONGEST = 100
+
 _known: dict[str, tzinfo] = {"UTC": timezone.utc}
 
 
@@ -20,6 +24,8 @@ def timezone_named(name: str) -> tzinfo:
         from zoneinfo import ZoneInfo
 
         try:
+            if len(name) > _LONGEST:
+                raise KeyError(name)
             _known[name] = ZoneInfo(name)
         except (KeyError, OSError, ValueError):
             from logging import getLogger

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from fault_runs import Way, descriptors, small_pieces
-from fault_workload import Step, block, copy_in, pipeline, savepoint, stream
+from fault_workload import Step, batch, block, copy_in, pipeline, savepoint, stream
 from gateway_client import wait_for
 from interrupt_runs import WAYS, InterruptRuns, steps
 
@@ -51,4 +51,15 @@ def test_a_line_at_the_door(runs: InterruptRuns, step: Step) -> None:
     total = min(runs.lines(way, step, DOORS) for _ in range(2))  # statements that are prepared by then take fewer
     for where in evenly(25, total):
         assert runs.interrupt_line(way, step, where, DOORS).place
+    runs.hang_up()
+
+
+@pytest.mark.parametrize("step", [batch, pipeline])
+def test_each_line_on_the_way_out_over_http(runs: InterruptRuns, step: Step) -> None:
+    """Nothing stays kept, to be sent with what comes later."""
+    (way,) = (way for way in WAYS if way.transport == "http")
+    functions = ("batch", "__exit__", "_exit_flow", "leave_pipeline", "sync_pipeline", "commit")
+    total = runs.lines(way, step, functions)
+    for where in range(1, total + 1):
+        runs.interrupt_line(way, step, where, functions)
     runs.hang_up()

@@ -143,6 +143,10 @@ class HttpTransport(Transport):
             if self._sent:
                 yield from self._hang_up()  # the service cancels what nobody waits for
             raise
+        finally:
+            if self._kept and self.autocommit and not self._collecting:
+                kept, self._kept = self._kept, []  # of a pipeline that was interrupted on the way out of it
+                _deliver_nothing(kept)
 
     @property
     def _collecting(self) -> bool:
@@ -331,7 +335,7 @@ class HttpTransport(Transport):
 
     # Statements
 
-    def _statement(self, query: Query) -> Statement:
+    def _statement(self, query: Query, *, in_batch: bool = False) -> Statement:
         """The statement as it is sent, once it is clear that it makes sense without a session."""
         words = first_words(query.query.decode("utf-8", "replace"), 2)
         word = words[0] if words else ""
@@ -341,7 +345,7 @@ class HttpTransport(Transport):
                     f"{name} needs {_NEEDS_SESSION[name]}, which cannot exist over HTTP; "
                     "use transport='websocket' or 'tcp'"
                 )
-        if word in _NEEDS_TRANSACTION and self.autocommit and not self._collecting:
+        if word in _NEEDS_TRANSACTION and self.autocommit and not (in_batch or self._collecting):
             raise e.NotSupportedError(
                 f"{word} would have no effect: over HTTP nothing outlives the request; "
                 "put it into a batch or a transaction, or use transport='websocket' or 'tcp'"
@@ -453,11 +457,7 @@ class HttpTransport(Transport):
                 "commit or roll back first, or use transport='websocket' or 'tcp'"
             )
         self._check_snapshot()
-        self._in_block = True
-        try:
-            statements = [self._statement(query) for query in queries]
-        finally:
-            self._in_block = False
+        statements = [self._statement(query, in_batch=True) for query in queries]
         if not statements:
             return []
         only = queries[0] if len(queries) == 1 else None  # of several the server does not say which one has failed
