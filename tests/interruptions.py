@@ -93,7 +93,7 @@ class _Steps(Awaitable[T]):
 
 
 def main_thread_waits() -> bool:
-    """Whether the main thread waits for a server: in `_wait` of neonps, or in psycopg's `Connection.wait`.
+    """Whether the main thread waits for a server: in `_look` of neonps, or in psycopg's `Connection.wait`.
 
     psycopg interrupted elsewhere, after it has sent a statement, does not cancel it.
     """
@@ -101,4 +101,4 @@ def main_thread_waits() -> bool:
     assert main is not None
     frame = sys._current_frames()[main]
     where = frame.f_globals["__name__"], frame.f_code.co_name
-    return where in (("neonps.net.blocking", "_wait"), ("psycopg.connection", "wait"))
+    return where in (("neonps.net.blocking", "_look"), ("psycopg.connection", "wait"))

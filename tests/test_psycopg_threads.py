@@ -286,7 +286,7 @@ def interrupted(condition: Callable[[], None], in_thread: InThread) -> Iterator[
     def waits() -> bool:
         frame = sys._current_frames()[main]
         # The server can begin before the thread that has sent the statement goes on. psycopg waits in C.
-        return not frame.f_globals["__name__"].startswith("neonps") or frame.f_code.co_name == "_wait"
+        return not frame.f_globals["__name__"].startswith("neonps") or frame.f_code.co_name == "_look"
 
     def interrupt() -> None:
         condition()

@@ -16,6 +16,7 @@ from transports import Connect, Connection, Numbers, on_sessions, over_tcp
 import neonps
 from neonps import errors
 from neonps.flows.requests import Aside, Open, Receive
+from neonps.net import blocking
 from neonps.pq import TransactionStatus
 
 INSERT = "insert into numbers (a) values (%s)"
@@ -188,3 +189,24 @@ def test_a_name_that_is_no_text_does_not_begin_a_block() -> None:
     with pytest.raises(UnicodeEncodeError):
         next(session.enter_block("\udc00"))
     assert session.transaction_status is TransactionStatus.IDLE
+
+
+def test_the_system_waits_for_a_moment_at_a_time(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that comes between Python's last look for one and the wait of the system is heard after that."""
+    waits: list[float] = []
+
+    def look(wait: Any, seconds: float) -> bool | None:
+        waits.append(seconds)
+        return _look(wait, seconds)
+
+    _look = blocking._look
+    conn = connect(autocommit=True)
+    monkeypatch.setattr(blocking, "_PATIENCE", 0.05)
+    monkeypatch.setattr(blocking, "_look", look)
+    assert conn.execute("select pg_sleep(0.3), 42").fetchone() == ("", 42)
+    assert len(waits) > 3
+    assert max(waits) <= 0.05
+    conn.timeout = 0.2
+    with pytest.raises(neonps.OperationalError, match="timeout"):
+        conn.execute("select pg_sleep(100)")
+    assert max(waits) <= 0.05

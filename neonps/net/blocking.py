@@ -117,31 +117,27 @@ class BlockingRunner(StreamSocket):
         """
         if has_pending(wait):
             return True
-        sock, read, write = wait
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-            while not (events := poll.poll(self._patience() * 1000)):
-                pass
-            return bool(events[0][1] & ~select.POLLOUT)
         while True:
-            # Windows reports a connection that was refused as an exceptional condition.
-            found = select.select([sock] * read, [sock] * write, [sock] * write, self._patience())
-            if any(found):
-                return bool(found[0])
+            remaining = self._remaining()
+            patience = _PATIENCE if remaining is None else min(_PATIENCE, remaining)
+            readable = _look(wait, patience)
+            if readable is not None:
+                return readable
+            if patience == remaining:
+                raise DeadlinePassed
 
-    def _patience(self) -> float:
-        """How long to wait now, in seconds.
 
-        Raises:
-            DeadlinePassed: no longer.
-        """
-        remaining = self._remaining()
-        if remaining is None:
-            return _PATIENCE
-        if remaining <= 0:
-            raise DeadlinePassed
-        return min(_PATIENCE, remaining)
+def _look(wait: Wait, seconds: float) -> bool | None:
+    """Whether a socket can be read, once what is waited for has come; None if it has not within so many seconds."""
+    sock, read, write = wait
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
+        events = poll.poll(seconds * 1000)
+        return bool(events[0][1] & ~select.POLLOUT) if events else None
+    # Windows reports a connection that was refused as an exceptional condition.
+    found = select.select([sock] * read, [sock] * write, [sock] * write, seconds)
+    return bool(found[0]) if any(found) else None
 
 
 def _has_begun(flow: Flow[Any]) -> bool:
