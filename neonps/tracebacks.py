@@ -29,7 +29,8 @@ def drop_locals(error: BaseException, outer: BaseException | None = None) -> Non
 
     Args:
         error: it.
-        outer: what was being handled as the call began, of `sys.exc_info()`: it and what is behind it stay as they are.
+        outer: what was being handled as the call began, of `sys.exc_info()`: it and what is behind it stay as they are,
+            and where they were.
     """
     seen = {id(outer)} - {id(error)}
     errors: list[BaseException | None] = [error]
@@ -39,7 +40,7 @@ def drop_locals(error: BaseException, outer: BaseException | None = None) -> Non
             continue
         seen.add(id(current))
         if isinstance(current, Error) and current.__suppress_context__:
-            current.__context__ = None if outer is current else outer
+            current.__context__ = None
         traceback = current.__traceback__
         while traceback is not None:
             frame = traceback.tb_frame
@@ -48,6 +49,8 @@ def drop_locals(error: BaseException, outer: BaseException | None = None) -> Non
                     frame.clear()
             traceback = traceback.tb_next
         errors += (current.__cause__, current.__context__)
+    if isinstance(error, Error) and error.__suppress_context__:
+        _put_behind(error, outer)
 
 
 def raised(error: Error, outer: BaseException | None) -> Error:
@@ -62,13 +65,21 @@ def raised(error: Error, outer: BaseException | None) -> Error:
         outer: what was being handled as the call began, of `sys.exc_info()`.
     """
     error.__cause__ = None  # which hides its context
-    behind, chain = outer, {id(error)}
-    while behind is not None and id(behind) not in chain:  # some programs have made it a ring already
-        chain.add(id(behind))
-        behind = behind.__context__
-    if outer is not None and behind is not error:  # else it would be behind itself
-        error.__context__, error.__suppress_context__ = outer, False
+    if _put_behind(error, outer):
+        error.__suppress_context__ = False
     return error.with_traceback(None)
+
+
+def _put_behind(error: BaseException, outer: BaseException | None) -> bool:
+    """Make an exception the context of another; not if that would be behind itself. Whether it is."""
+    behind, seen = outer, {id(error)}
+    while behind is not None and id(behind) not in seen:  # some programs have made it a ring already
+        seen.add(id(behind))
+        behind = behind.__context__
+    if outer is None or behind is error:
+        return False
+    error.__context__ = outer
+    return True
 
 
 def without_locals(function: Callable[P, T]) -> Callable[P, T]:

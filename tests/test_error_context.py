@@ -12,7 +12,7 @@ from shown import chain
 from transports import Connect
 
 import neonps
-from neonps.tracebacks import raised
+from neonps.tracebacks import drop_locals, raised
 
 #: A host where nobody is.
 NOBODY = "host=127.0.0.1 port=1 user=u password=p gateway=http://127.0.0.1:1 transport="
@@ -109,3 +109,16 @@ def test_an_error_is_not_behind_itself() -> None:
     between.__context__ = ring = RuntimeError()
     ring.__context__ = between
     assert raised(error, between).__context__ is between
+
+
+def test_what_an_error_was_raised_in_place_of_goes() -> None:
+    """It is not shown, but for what the program was dealing with, which is not to be lost."""
+    error, within, outer = neonps.OperationalError("no"), RuntimeError("a secret"), RuntimeError("outer")
+    error.__context__, error.__suppress_context__ = within, True
+    drop_locals(error, outer)
+    assert (error.__context__, error.__suppress_context__) == (outer, True)
+    drop_locals(error)
+    assert error.__context__ is None
+    outer.__context__ = error
+    drop_locals(error, outer)
+    assert error.__context__ is None
