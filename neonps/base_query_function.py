@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from math import inf, nan
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, Union
 
 from . import errors as e
@@ -16,7 +15,7 @@ from .base_cursor import BaseCursor
 from .column import Column
 from .flows.requests import Flow
 from .isolation import IsolationLevel, TransactionCharacteristics
-from .options import checked_text
+from .options import checked_text, time_limit
 from .postgres import adapters
 from .protocol.result import Result
 from .query import PostgresQuery, RawQuery
@@ -218,7 +217,10 @@ class BaseQueryFunction(Generic[R]):
         """A connection for one call, with these values of `_functions`."""
         changes: dict[str, Any] = {keyword: _checked(keyword, value) for keyword, value in values.items()}
         if timeout is not None:
-            changes["timeout"] = _limit(timeout)
+            try:
+                changes["timeout"] = time_limit(timeout)
+            except ValueError as error:
+                raise e.ProgrammingError(f"timeout: {error}") from None
         settings = self._settings._replace(**changes) if changes else self._settings
         kept = self._kept_here()
         while (last := _pop(kept)) is not None:
@@ -264,17 +266,6 @@ def _checked(keyword: str, value: Any) -> str:
     if not isinstance(value, str):
         raise e.ProgrammingError(f"{keyword}: the function should return a str, not {type(value).__name__}")
     return checked_text(keyword, value)
-
-
-def _limit(timeout: float) -> float | None:
-    """How long a call may take, in seconds; None for ever."""
-    try:
-        seconds = float(timeout)
-    except (TypeError, ValueError, OverflowError):
-        seconds = nan
-    if seconds != seconds:
-        raise e.ProgrammingError(f"timeout: {timeout!r} is not a number of seconds")
-    return seconds if 0 < seconds < inf else None
 
 
 def _discard(connection: BaseConnection[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from math import inf
+from math import inf, nan
 from os import PathLike, fspath
 from typing import Any
 
@@ -110,12 +110,24 @@ class Options:
         if value is None:
             return None
         try:
-            seconds = float(value)
+            return time_limit(value)
         except ValueError:
-            seconds = float("nan")
-        if seconds != seconds:
-            raise _invalid(keyword, value, "a number of seconds")
-        return seconds if 0 < seconds < inf else None
+            raise _invalid(keyword, value, "a number of seconds") from None
+
+
+def time_limit(value: str | float) -> float | None:
+    """A limit in seconds; None for one that sets none: 0 or less, or an infinite one.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = nan
+    if seconds != seconds:
+        raise ValueError(f"{value!r} is not a number of seconds")
+    return seconds if 0 < seconds < inf else None
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from neonps.cli import main
 PYTHON = [sys.executable, "-X", "dev", "-W", "error"]
 NEONPS = [*PYTHON, "-m", "neonps"]
 
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full is Linux's own")
+
 #: Runs `neonps` in a process in which rich cannot be imported.
 WITHOUT_RICH = [*PYTHON, "-c", "import sys; sys.modules['rich'] = None; from neonps.cli import main; sys.exit(main())"]
 

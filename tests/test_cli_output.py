@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from command_line import NEONPS, environment, neonps, within
+from command_line import NEONPS, environment, needs_full, neonps, within
 from gateway_client import wait_for
 from relay import Relay
 from transports import on_sessions
@@ -25,8 +25,6 @@ from neonps.commands.report import CommandError
 Admin = psycopg.Connection[Any]
 Numbers = Callable[[], list[int]]
 Query = Callable[..., "subprocess.CompletedProcess[str]"]
-
-needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 
 
 @pytest.fixture

@@ -306,7 +306,7 @@ def test_a_password_file_that_others_can_read(peer: Peer, login: dict[str, str],
         peer.module.connect(bare(peer), **{**login, "password": "", "passfile": str(path)})
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
 def test_a_password_file_that_is_a_pipe(login: dict[str, str], tmp_path: Path) -> None:
     """It is not waited for."""
     path = tmp_path / "passfile"

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 import trustme
+from command_line import needs_full
 from gateway_client import Client, active, wait_for
 
 import neonps
@@ -563,7 +564,7 @@ def test_local_cannot_start(arguments: list[str], message: str) -> None:
         assert "secret" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@needs_full
 def test_the_url_cannot_be_printed(postgres: EmbeddedPostgres) -> None:
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "-m", "neonps", "local", "--postgres", postgres.url]

@@ -151,23 +151,21 @@ class ServerBatches:
 
         cursor, maker = self._cursor, self._maker
         _check_same(cursor._query is self._query)
-        if not (cursor._page or cursor._unread):
-            if self._all_fetched:
-                return None
-            (part,) = yield from _parts_flow(cursor, self._size)
+        fetches = not (cursor._page or cursor._unread)
+        if fetches and self._all_fetched:
+            return None
+        part, *_ = yield from _parts_flow(cursor, self._size)
+        if fetches:
             self._all_fetched = part.stop < self._size
-        else:
-            part, *_ = yield from _parts_flow(cursor, self._size)
         if maker is None:
             maker = BatchMaker(part.result.fields or (), Session.of(cursor))
         batch = next(maker.batches(part, self._size), None)
         if batch is None and self._maker is None:
             batch = maker.empty()
         self._maker = maker
-        if batch is None:
-            return None
-        cursor._drop_unread(batch.num_rows)
-        cursor._position += batch.num_rows
+        rows = 0 if batch is None else batch.num_rows
+        cursor._drop_unread(rows)
+        cursor._position += rows
         return batch
 
 
