@@ -267,22 +267,18 @@ def test_passwords_in_wrong_places(arguments: list[str], url: str, capsys: pytes
     assert "RET" not in printed.err
 
 
-# Headers
+# Headers: with anything but linear time these do not come to an end
 
 
-@pytest.mark.parametrize("header", [b'"' + b"a\n" * LONGEST, b'"' + b'""\n' * LONGEST])
+@pytest.mark.parametrize("header", [b'"' + b"\n" * LONGEST, b'"' + b'""\n' * LONGEST])
 def test_a_header_without_an_end(header: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(header)
-    began = time.process_time()
     with (tmp_path / "x.csv").open("rb") as file, pytest.raises(CommandError, match="not a header in CSV"):
         columns_of(file.read(10), file, ",", "utf-8")
-    assert time.process_time() - began < 10
 
 
 def test_a_header_of_many_columns(tmp_path: Path) -> None:
-    names = [f"column {number}" for number in range(70_000)]
+    names = [f"{number:x}" for number in range(150_000)]
     (tmp_path / "x.csv").write_text(",".join(names) + "\n1\n")
-    began = time.process_time()
     with (tmp_path / "x.csv").open("rb") as file:
         assert columns_of(file.read(10), file, ",", "utf-8")[0] == names
-    assert time.process_time() - began < 10
