@@ -35,9 +35,11 @@ def interrupted_when(condition: Callable[[], object]) -> Iterator[None]:
     """Interrupts the main thread as Ctrl-C does once something is true and it waits; expects that it hears of it."""
 
     def interrupt() -> None:
-        wait_for(condition)
-        wait_for(main_thread_waits)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_for(condition)
+            wait_for(main_thread_waits)
+        finally:  # or what has gone wrong here would be heard of when the test has taken too long
+            os.kill(os.getpid(), signal.SIGINT)
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(interrupt)

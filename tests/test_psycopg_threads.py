@@ -273,7 +273,10 @@ def wait_until_within(peer: Peer) -> None:
     main = threading.main_thread().ident
     assert main is not None
     wait_for(
-        lambda: sys._current_frames()[main].f_globals["__name__"].split(".")[0] in (peer.module.__name__, "selectors")
+        lambda: (
+            str(sys._current_frames()[main].f_globals.get("__name__")).split(".")[0]
+            in (peer.module.__name__, "selectors")
+        )
     )
 
 
@@ -286,7 +289,7 @@ def interrupted(condition: Callable[[], None], in_thread: InThread) -> Iterator[
     def waits() -> bool:
         frame = sys._current_frames()[main]
         # The server can begin before the thread that has sent the statement goes on. psycopg waits in C.
-        return not frame.f_globals["__name__"].startswith("neonps") or frame.f_code.co_name == "_look"
+        return not frame.f_globals.get("__name__", "neonps").startswith("neonps") or frame.f_code.co_name == "_look"
 
     def interrupt() -> None:
         condition()
