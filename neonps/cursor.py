@@ -132,7 +132,9 @@ class Cursor(BaseCursor[Row]):
         try:
             lock.acquire()
             stream = connection._run_locked(flow)
-            if stream is not None:
+            if stream is None:
+                committed = connection._transport.committed
+            else:
                 try:
                     while (rows := connection._run_locked(self._stream_next_flow(stream))) is not None:
                         yield from rows
@@ -140,8 +142,6 @@ class Cursor(BaseCursor[Row]):
                     # While Python ends nothing can be waited for any more; the connection is closed without a word.
                     if not (stream.finished or connection.closed or sys.is_finalizing()):
                         connection._run_locked(stream.stop())
-                return
-            committed = connection._transport.committed
         except (Exception, GeneratorExit):
             raise
         except BaseException:
@@ -154,6 +154,8 @@ class Cursor(BaseCursor[Row]):
             except BaseException:  # an interrupt, wherever in it
                 lock.restore(depth, owner)
                 raise
+        if stream is not None:
+            return
         try:
             yield from self
         except e.Error as error:

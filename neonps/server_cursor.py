@@ -54,6 +54,8 @@ class BaseServerCursor(BaseCursor[Row]):
     _prepares = False
 
     def _begin(self, name: str, scrollable: bool | None, withhold: bool) -> None:
+        if name and not isinstance(name, str):
+            raise TypeError(f"the name of a cursor must be a string, got {type(name).__name__} instead")
         self._name = name or f"neonps_cursor_{next(_numbers)}"
         self._scrollable = scrollable
         self._withhold = withhold

@@ -227,6 +227,15 @@ def test_a_line_that_is_cut_during_a_copy(
         admin.execute("drop function slow() cascade")
 
 
+@on_sessions
+def test_a_copy_of_what_is_written(query: Query, transport: str, numbers: Numbers) -> None:
+    ran = query("--transport", transport, "copy (insert into numbers values (7) returning a) to stdout")
+    assert ran.returncode == 1
+    assert "use neonps load" in ran.stderr
+    assert ran.stderr.endswith("\nIt is unknown whether what was sent has taken effect.\n")
+    assert numbers() == [7]
+
+
 # Passwords
 
 

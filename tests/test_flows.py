@@ -325,7 +325,7 @@ def test_what_cannot_be_cancelled_is_no_timeout_of_a_call_that_has_none() -> Non
     assert session.broken
 
 
-@pytest.mark.parametrize("said", [b"", s.complete("SHOW")])
+@pytest.mark.parametrize("said", [b"", s.complete("SHOW"), s.error("42501", "no", "FATAL")])
 def test_a_server_that_does_not_say_what_it_is(said: bytes) -> None:
     """Then it is not what is wanted, and the next host is tried."""
     runner = ScriptedRunner(ScriptedServer(LOGIN, answers={**ANSWERS, "Q": said + s.IDLE}))

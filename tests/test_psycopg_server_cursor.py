@@ -43,6 +43,13 @@ def test_constructor(peer: Peer, conn: Any) -> None:
         assert statements(conn) == ['DECLARE "named" SCROLL CURSOR WITH HOLD FOR select 1 as a']
 
 
+@pytest.mark.parametrize("name", [5, b"named", ["named"]])
+def test_names_that_are_no_strings(conn: Any, name: Any) -> None:
+    with pytest.raises(TypeError), conn.cursor(name) as cursor:
+        cursor.execute("select 1")
+    assert conn.info.transaction_status.name in ("IDLE", "INTRANS")
+
+
 def test_repr(peer: Peer, conn: Any) -> None:
     name = peer.module.__name__
     with conn.cursor("named") as cursor:

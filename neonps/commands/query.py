@@ -163,13 +163,17 @@ def _run(
 def _explained(error: Exception, statement: str) -> Exception:
     """The error, or one that says how to do in this command what has failed."""
     from ..errors import Error, NotSupportedError, ProgrammingError
+    from ..flows.stake import Stake
     from ..tokens import first_words
 
     if not isinstance(error, Error):
         return error
     refused = error.sqlstate is None and isinstance(error, (NotSupportedError, ProgrammingError))
     if refused and first_words(statement, 1) == ["COPY"]:
-        return CommandError("COPY from and to this command is not possible: use neonps load, or a query with --csv")
+        # The server can have run it to its end: there are statements in a COPY that write.
+        unknown = f"\n{Stake.EFFECT.value}" if error.outcome_unknown else ""
+        hint = "COPY from and to this command is not possible: use neonps load, or a query with --csv"
+        return CommandError(f"{hint}{unknown}")
     if error.sqlstate == _SYNTAX_ERROR and _PLACEHOLDER.search(statement):
         return CommandError(f"{message(error)}\nHINT:  -p NAME=VALUE gives the value of %(NAME)s.")
     if error.sqlstate == _SYNTAX_ERROR and _BACKSLASH.search(f"{error.diag.message_primary} "):

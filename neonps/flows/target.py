@@ -45,10 +45,14 @@ def _is_standby(session: Session) -> Flow[bool]:
 def _ask(session: Session, query: bytes) -> Flow[bytes | None]:
     """The single value that a query gives."""
     collector = Collector(query)
-    yield from session.send(f.Query(query))
-    yield from session.drain(collector)
-    if collector.error is not None:
-        raise e.OperationalError(f"target_session_attrs could not be checked: {collector.error}")
+    try:
+        yield from session.send(f.Query(query))
+        yield from session.drain(collector)
+        error = collector.error
+    except e.Error as fatal:
+        error = fatal
+    if error is not None:
+        raise e.OperationalError(f"target_session_attrs could not be checked: {error}") from None
     for result in collector.results:
         for row in result.rows(0, 1):
             return row[0]
