@@ -239,6 +239,7 @@ class BaseQueryFunction(Generic[R]):
         transport.autocommit = True
         connection = self._new(transport)
         connection._adapters = self._adapters
+        connection._pool = None  # it need not be closed, as one of a pool
         return connection
 
     def _give_back(self, connection: BaseConnection[Any]) -> None:

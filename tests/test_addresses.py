@@ -89,6 +89,41 @@ async def ask_async(url: str, **kwargs: Any) -> Any:
         return await (await connection.execute("select 1")).fetchone()
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("name", ["localhost", "localhost.", "LocalHost"])
+def test_localhost_is_this_machine_whoever_answers_for_it(
+    dsn: str,
+    transport: str,
+    postgres: EmbeddedPostgres,
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    asynchronous: bool,
+) -> None:
+    """Nothing is said in clear text to the machine that a resolver leads to."""
+    real, asked = socket.getaddrinfo, []
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != name or kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
+            return real(host, port, *args, **kwargs)
+        asked.append(host)
+        return [info for address in found for info in real(address, port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    keywords = neonps.conninfo.conninfo_to_dict(dsn) | {"transport": transport, "connect_timeout": 5}
+    if transport == "tcp":
+        keywords |= {"host": name, "hostaddr": "", "port": postgres.port}
+    else:
+        keywords["gateway"] = f"http://{name}:{gateway.port}"
+    run = (lambda: asyncio.run(ask_async("", **keywords))) if asynchronous else (lambda: ask("", **keywords))
+    found = ["192.0.2.2", "127.0.0.1"]
+    assert run() == (1,)
+    found = ["192.0.2.2"]
+    with pytest.raises(neonps.OperationalError, match="leads to another machine"):
+        run()
+    assert asked
+
+
 @through_gateway
 def test_an_address_that_refuses_is_passed_over(named: str, addresses: list[str], transport: str) -> None:
     addresses += ["127.0.0.3", "::1"] if HAS_IPV6 else ["127.0.0.3"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from transports import Connect, Connection, Numbers, on_sessions
+from transports import Connect, Connection, Numbers, on_sessions, over_http
 
 import neonps
 from neonps import errors
@@ -297,12 +297,20 @@ def test_a_block_in_which_the_connection_is_lost(
 def test_connections_that_nobody_closes_warn(connect: Connect, url: str, transport: str) -> None:
     conn = neonps.connect(url, transport=transport)
     conn.execute("select 1")
-    if transport == "http":
-        del conn  # there is nothing open that would matter
-        conn = neonps.connect(url, transport=transport)
-        conn.execute("create temp table t (a int)")  # which waits for commit
-    held = [conn]
-    del conn
+    sock = conn._runner._socket
+    assert sock is not None
+    assert sock.fileno() != -1
+    with pytest.warns(ResourceWarning, match="was deleted while still open"):
+        del conn
+    assert sock.fileno() == -1
+
+
+@over_http
+def test_connections_on_which_something_waits_for_commit_warn(url: str, transport: str) -> None:
+    conn = neonps.connect(url, transport=transport)
+    del conn  # nothing was asked of it
+    held = [neonps.connect(url, transport=transport)]
+    held[0].execute("create temp table t (a int)")
 
     def drop() -> None:
         held.clear()

@@ -219,10 +219,10 @@ def test_a_line_that_is_cut(relayed: Connect, relay: Relay, events: Events) -> N
 
 @over_websocket
 def test_a_websocket_that_is_closed(transport: str, dsn: str, postgres: EmbeddedPostgres, events: Events) -> None:
-    with OddWebSocket(postgres.host, postgres.port, last=CloseConnection(1013, "busy")) as server:
+    with OddWebSocket(postgres.host, postgres.port, last=CloseConnection(1011, "broken")) as server:
         with pytest.raises(neonps.OperationalError):
             neonps.connect(dsn, gateway=server.gateway, transport=transport)
-    assert "1013 (try again later): busy" in events.only("attempt failed")["reason"]
+    assert "1011 (internal error): broken" in events.only("attempt failed")["reason"]
 
 
 @over_websocket
@@ -380,7 +380,8 @@ import neonps
 
 for transport in ("tcp", "websocket", "http"):
     try:
-        neonps.connect(os.environ["DATABASE_URL"], transport=transport, password="wrong").execute("select 1")
+        with neonps.connect(os.environ["DATABASE_URL"], transport=transport, password="wrong") as conn:
+            conn.execute("select 1")
     except neonps.OperationalError:
         print("refused")
     conn = neonps.connect(os.environ["DATABASE_URL"], transport=transport, timeout=0.1, autocommit=True)

@@ -21,12 +21,13 @@ import psycopg
 import pytest
 import trustme
 from command_line import needs_full
-from gateway_client import Client, active, wait_for
+from gateway_client import Client, active, running, wait_for
 
 import neonps
 from neonps import embedded
 from neonps.cli import main
 from neonps.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from neonps.gateway import Gateway, Upstream
 from neonps.local import LocalServerError, serve
 
 
@@ -322,8 +323,21 @@ def test_serve_with_tls(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
             pass
 
 
+def listening(gateway: Gateway) -> list[str]:
+    """The addresses that it listens on."""
+    return [sock.getsockname()[0] for sock in gateway._listener._sockets]
+
+
+def test_serve_this_machine_alone(postgres: EmbeddedPostgres) -> None:
+    with serve(postgres.url) as server:
+        assert listening(server.gateway) == ["127.0.0.1"]
+    with running(Gateway(Upstream(postgres.url))) as gateway:
+        assert listening(gateway) == ["127.0.0.1"]
+
+
 def test_serve_the_network(postgres: EmbeddedPostgres) -> None:
     with serve(postgres.url, host="0.0.0.0") as server:
+        assert listening(server.gateway) == ["0.0.0.0"]
         assert urlsplit(server.gateway.url).hostname == "127.0.0.1"
         assert parse_qs(urlsplit(server.url).query) == {"gateway": [server.gateway.url], "sslmode": ["disable"]}
         with neonps.connect(server.url) as session:

@@ -18,7 +18,7 @@ from gateway_client import running, wait_for
 from relay import Relay
 from test_interrupts import at_any_moment, interrupt_after
 from transports import Connect, Numbers, on_sessions, over_http, over_tcp, over_websocket
-from waking import TakingServer, WakingServer
+from waking import ClosingWebSocket, TakingServer, WakingServer
 
 import neonps
 from neonps import errors
@@ -132,6 +132,21 @@ def test_a_gateway_that_is_busy(url: str, transport: str, real: tuple[str, int],
     with WakingServer(*real, refusal) as server:
         use(url, transport, server.port)
         assert server.accepted == 3
+
+
+@over_websocket
+@pytest.mark.parametrize("moment", ["handshake", "after it", "first message"])
+@pytest.mark.parametrize(("code", "accepted"), [(1012, 3), (1013, 3), (1011, 1), (1008, 1)])
+def test_a_gateway_that_closes(
+    url: str, transport: str, real: tuple[str, int], moment: str, code: int, accepted: int
+) -> None:
+    with ClosingWebSocket(*real, code, moment) as server:
+        if accepted == 3:
+            use(url, transport, server.port)
+        else:
+            with pytest.raises(neonps.OperationalError, match=rf"with code {code} .*: later"):
+                use(url, transport, server.port)
+        assert server.accepted == accepted
 
 
 @over_http

@@ -55,7 +55,12 @@ KEYWORDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("how", ["keywords", "conninfo"])
+async def ask_async(**keywords: Any) -> None:
+    async with await neonps.AsyncConnection.connect(**keywords) as conn:
+        await conn.execute("select 1")
+
+
+@pytest.mark.parametrize("how", ["keywords", "conninfo", "asyncio"])
 @pytest.mark.parametrize("name", KEYWORDS)
 def test_a_connection_that_fails(dsn: str, gateway: Any, transport: str, name: str, how: str) -> None:
     keywords = neonps.conninfo.conninfo_to_dict(dsn)
@@ -63,8 +68,11 @@ def test_a_connection_that_fails(dsn: str, gateway: Any, transport: str, name: s
     with logged() as parts, pytest.raises(ANYTHING) as caught:
         if how == "keywords":
             conn = neonps.connect(**keywords)
-        else:
+        elif how == "conninfo":
             conn = neonps.connect(neonps.conninfo.make_conninfo(**keywords))
+        else:
+            asyncio.run(ask_async(**keywords))
+            pytest.fail("it is not wrong")
         with conn:
             conn.execute("select 1")
         pytest.fail("it is not wrong")

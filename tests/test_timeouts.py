@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -57,6 +58,19 @@ def test_a_timeout_cancels_the_statement(connect: Connect, admin: Admin, mark: s
         conn.timeout = 30
         assert conn.execute("select 1").fetchone() == (1,)
         conn.timeout = 0.3
+
+
+def test_a_timeout_cancels_the_statement_with_asyncio(url: str, transport: str, admin: Admin, mark: str) -> None:
+    async def main() -> None:
+        async with await neonps.AsyncConnection.connect(url, transport=transport, timeout=0.3, autocommit=True) as conn:
+            with pytest.raises(neonps.OperationalError, match=r"timeout: .* within 0\.3 seconds"):
+                await conn.execute(f"select pg_sleep(100) -- {mark}")
+            wait_for(lambda: not active(admin, mark))
+            assert not conn.closed
+            conn.timeout = 30
+            assert await (await conn.execute("select 1")).fetchone() == (1,)
+
+    asyncio.run(main())
 
 
 @on_sessions

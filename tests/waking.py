@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from relaying import reset_when_closed
 from threaded_server import ThreadedRelay, ThreadedServer
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Request
 
 
 class WakingServer(ThreadedRelay):
@@ -33,6 +35,40 @@ class WakingServer(ThreadedRelay):
         with suppress(OSError):
             client.recv(1 << 16)
             client.sendall(self._refusal)
+            client.shutdown(socket.SHUT_WR)
+
+
+class ClosingWebSocket(WakingServer):
+    """Takes the first clients' WebSockets and closes them, and leads the others to a real gateway; a context manager.
+
+    Args:
+        host, port: the gateway.
+        code: the close code.
+        moment: when it closes: together with the answer to the "handshake", "after it", or in answer to the client's
+            "first message".
+    """
+
+    def __init__(self, host: str, port: int, code: int, moment: str) -> None:
+        super().__init__(host, port, b"")
+        self._code = code
+        self._moment = moment
+
+    def _refuse(self, client: socket.socket) -> None:
+        ws = WSConnection(ConnectionType.SERVER)
+        with suppress(OSError):
+            ws.receive_data(client.recv(1 << 16))
+            assert any(isinstance(event, Request) for event in ws.events())
+            accepted = ws.send(AcceptConnection())
+            closed = ws.send(CloseConnection(self._code, "later"))
+            if self._moment == "handshake":
+                client.sendall(accepted + closed)
+            else:
+                client.sendall(accepted)
+                if self._moment == "first message":
+                    client.recv(1 << 16)
+                client.sendall(closed)
+            while client.recv(1 << 16):
+                pass
             client.shutdown(socket.SHUT_WR)
 
 

@@ -12,6 +12,7 @@ from .way import open_way
 
 if TYPE_CHECKING:
     from ..protocol.websocket import WebSocketTunnel
+    from ..protocol.websocket_end import WebSocketClosed
     from ..proxies import Proxy
 
 #: How long a polite farewell may take, in seconds.
@@ -26,7 +27,7 @@ class Channel:
     """The stream straight through the runner's connection, which is open already.
 
     Attributes:
-        end: why the other side has ended the stream, as far as it said so; "" otherwise.
+        end: how the other side has ended the stream, as far as it said so; None otherwise.
         closed: this side has closed it.
         torn: what was to be sent may not have left whole; nothing more can be sent.
         unanswered: how many bytes were sent since this was set to 0.
@@ -38,7 +39,7 @@ class Channel:
     request_id: str | None = None
 
     def __init__(self) -> None:
-        self.end = ""
+        self.end: WebSocketClosed | None = None
         self.closed = self.torn = False
         self.unanswered = 0
 
@@ -139,7 +140,7 @@ class WebSocketChannel(Channel):
             outgoing, tunnel.outgoing = bytes(tunnel.outgoing), bytearray()
             yield from self._send_aside(outgoing)
         if tunnel.closed:
-            self.end = str(tunnel.closed)
+            self.end = tunnel.closed
             return payload
         return payload or None
 

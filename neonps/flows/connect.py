@@ -122,6 +122,7 @@ def _open_session_at(settings: Settings, target: str, retries: Retries) -> Flow[
     yield Deadline((yield from retries.limit()))
     log(DEBUG, "connecting", settings)
     level = WARNING
+    channel = None
     try:
         channel = yield from open_channel(settings)
         session = Session(settings, settings.transport, channel, StateMachine())
@@ -141,7 +142,9 @@ def _open_session_at(settings: Settings, target: str, retries: Retries) -> Flow[
         raise _logged(e.ConnectionTimeout(_failed(settings, "connection timeout expired")), settings, level) from None
     except e.Error as error:
         if level is WARNING:
-            retries.note(error)
+            # The service may have closed its WebSocket to say that it cannot take us now, rather than Postgres.
+            ended = None if channel is None or error.sqlstate is not None else channel.end
+            retries.note(ended or error)
         yield Close()
         raise _logged(_located(error, settings), settings, level) from None
     except (OSError, ProtocolError, UpgradeRefused, WebSocketClosed) as error:

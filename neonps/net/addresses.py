@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
+from ..endpoint import is_loopback
 from ..flows.requests import KeepAlive, NameNotResolved
 
 
@@ -31,6 +32,8 @@ def numeric_addresses(host: str, port: int) -> list[tuple[int, Any]]:
 def look_up(host: str, port: int, then: Callable[[list[tuple[int, Any]] | NameNotResolved], object]) -> Thread:
     """Ask the system's resolver for the addresses of `host`. It knows no deadline, so it gets a thread that may be left
     to itself, also when the program ends. There `then` is called with what has come of it.
+
+    `localhost` is spoken to without TLS, so that it is this machine whoever answers for it (RFC 6761 6.3).
     """
 
     def ask() -> None:
@@ -39,7 +42,13 @@ def look_up(host: str, port: int, then: Callable[[list[tuple[int, Any]] | NameNo
         except (OSError, UnicodeError) as error:
             then(NameNotResolved(f"failed to resolve host {host!r}: {error}"))
         else:
-            then([(int(family), address) for family, _, _, _, address in infos])
+            found = [(int(family), address) for family, _, _, _, address in infos]
+            if is_loopback(host):
+                found = [(family, address) for family, address in found if is_loopback(str(address[0]))]
+                if not found:
+                    then(NameNotResolved(f"host {host!r} leads to another machine"))
+                    return
+            then(found)
 
     thread = Thread(target=ask, name="neonps-resolver", daemon=True)
     thread.start()
