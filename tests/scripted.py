@@ -16,6 +16,7 @@ from neonps.flows.requests import (
     Deadline,
     DeadlinePassed,
     Flow,
+    NotSilent,
     Open,
     Pause,
     Poll,
@@ -158,8 +159,15 @@ class ScriptedRunner:
             result: T = stop.value
             return result
 
+    def hang_up(self, *pieces: bytes) -> None:
+        """Have the server say something unasked, which is read piece by piece, and then end the connection."""
+        self._arriving += pieces
+        self._hung_up = True
+
     def _perform(self, request: object) -> Any:
         if isinstance(request, Send):
+            if request.idle and (self._arriving or self._hung_up):
+                raise NotSilent
             return self._send(request.data)
         if isinstance(request, Receive):
             self.flights += self._asked
@@ -169,7 +177,7 @@ class ScriptedRunner:
                 raise DeadlinePassed  # nothing would ever come
             return self._arriving.pop(0) if self._arriving else b""
         if isinstance(request, Poll):
-            return self._arriving.pop(0) if self._arriving else None
+            return self._arriving.pop(0) if self._arriving else b"" if self._hung_up else None
         if isinstance(request, Resolve):
             return [request.host]
         if isinstance(request, Clock):

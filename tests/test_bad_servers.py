@@ -201,6 +201,8 @@ def test_what_an_answer_means_for_what_was_sent(transport: str, status: str, unk
         ("FATAL", "28P01", False),
         ("FATAL", "53300", False),
         ("ERROR", "08006", False),
+        ("ПАНИКА", "53100", True),
+        ("ОШИБКА", "40001", False),
         (None, "08P01", True),
         (None, "53300", False),
     ],

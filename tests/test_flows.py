@@ -325,6 +325,19 @@ def test_what_cannot_be_cancelled_is_no_timeout_of_a_call_that_has_none() -> Non
     assert session.broken
 
 
+def test_a_server_that_has_said_much_before_it_ended_the_session() -> None:
+    """TLS gives each message alone. Nothing is sent before the last one was read."""
+    runner = ScriptedRunner(ScriptedServer(LOGIN))
+    session = open_with(runner)
+    sent = len(runner.sent)
+    notification = s.message("A", b"\0\0\0\1channel\0\0")
+    runner.hang_up(*[notification] * 100, s.error("57P01", "shutdown", "FATAL"))
+    with pytest.raises(neonps.errors.AdminShutdown) as caught:
+        runner.run(execute(session, "insert"))
+    assert not caught.value.outcome_unknown
+    assert len(runner.sent) == sent
+
+
 @pytest.mark.parametrize("said", [b"", s.complete("SHOW"), s.error("42501", "no", "FATAL")])
 def test_a_server_that_does_not_say_what_it_is(said: bytes) -> None:
     """Then it is not what is wanted, and the next host is tried."""

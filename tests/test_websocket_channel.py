@@ -11,7 +11,7 @@ from wsproto.events import AcceptConnection
 
 from neonps.endpoint import Endpoint
 from neonps.flows.channel import WebSocketChannel
-from neonps.flows.requests import Close, Deadline, Flow, Pings, Receive, Send
+from neonps.flows.requests import Close, Deadline, Flow, Pings, Poll, Receive, Send
 from neonps.protocol.websocket import WebSocketTunnel
 
 
@@ -48,6 +48,19 @@ def interrupt_at(kind: type, flow: Flow[Any]) -> Flow[Any]:
 
 def test_a_close_frame_is_sent_at_the_end() -> None:
     assert requests(opened().close()) == [Deadline, Send, Close]
+
+
+def test_what_has_no_payload_hides_nothing_behind_it() -> None:
+    """TLS gives each frame alone; "nothing is here" would let a statement be sent on a line that has ended."""
+    channel = opened()
+    frames = [b"\x89\0", b"\x89\0", b"\x88\x02\x03\xe9"]
+    flow, answer = channel.poll(), None
+    with pytest.raises(StopIteration) as stop:
+        while True:
+            answer = frames.pop(0) if isinstance(flow.send(answer), Poll) else None
+    assert stop.value.value == b""
+    assert channel.end is not None
+    assert channel.end.code == 1001
 
 
 @pytest.mark.parametrize("sent", ["message", "ping"])

@@ -22,6 +22,9 @@ _FAREWELL = 2.0
 #: ping may wait for as long as Postgres works, and says nothing.
 _READ_IN_ANY_CASE = 1 << 15
 
+#: What has arrived is taken in so many pieces at most before something else is done. TLS gives each record alone.
+LOOKS = 1000
+
 
 class Channel:
     """The stream straight through the runner's connection, which is open already.
@@ -125,12 +128,16 @@ class WebSocketChannel(Channel):
         self.torn = False
 
     def poll(self) -> Flow[bytes | None]:
-        if self._tunnel.closed:
-            return b""
-        data: bytes | None = yield Poll()
-        if data is None:
-            return None
-        return (yield from self._unwrap(data))
+        for _ in range(LOOKS):
+            if self._tunnel.closed:
+                return b""
+            data: bytes | None = yield Poll()
+            if data is None:
+                return None
+            payload = yield from self._unwrap(data)
+            if payload is not None:
+                return payload
+        return None
 
     def _unwrap(self, data: bytes) -> Flow[bytes | None]:
         """The payload in `data`; None if it holds none, b"" if the stream has ended."""

@@ -17,7 +17,6 @@ from ..isolation import IsolationLevel, TransactionCharacteristics
 from ..percent import encode
 from ..pq import PipelineStatus, TransactionStatus
 from ..protocol.backend import ProtocolError
-from ..protocol.collector import is_fatal
 from ..protocol.http import HttpConnection, Response
 from ..protocol.result import Result
 from ..protocol.sqlhttp import (
@@ -71,6 +70,9 @@ _KNOWN_STATEMENTS = 1000
 #: How the SQLSTATE of a fatal error begins that Postgres has instead of a session. Any other can come from somebody in
 #: between that has lost it.
 _NO_SESSION = ("0A", "22", "28", "3D", "42", "53300", "55", "57P03")
+
+#: Classes of what Postgres can end a session with while a statement runs.
+_CAN_END_SESSION = ("08", "53", "57", "58", "XX")
 
 #: The SQLSTATE of what Postgres says when it takes no more sessions for now; the gateway answers 503 then.
 _LATER = frozenset({"53300", "57P01", "57P02", "57P03"})
@@ -225,9 +227,7 @@ class HttpTransport(Transport):
         """
         if error.sqlstate is not None or error.status is None:
             code = error.sqlstate or ""
-            # Postgres says of each error how severe it is. One without that comes from somebody in between.
-            of_statement = error.diag.severity is not None and not is_fatal(error._fields)
-            known = of_statement or code in UNDONE or code.startswith(_NO_SESSION)
+            known = _is_of_statement(error) or code in UNDONE or code.startswith(_NO_SESSION)
             if not (known or self._harmless or unrun):
                 Stake.EFFECT.tell(error)
             return self._without_login(error, token)
@@ -565,6 +565,18 @@ def _was_not_run(response: Response) -> bool:
     if response.status == UNAVAILABLE and "retry-after" in response.headers:
         return (refused and error.sqlstate in _LATER) or is_of_service(response)
     return refused and is_waking(error)
+
+
+def _is_of_statement(error: e.Error) -> bool:
+    """Whether an error has ended a statement, and not the session.
+
+    Postgres says of each error how severe it is; one without that comes from somebody in between. In an answer it may
+    say so in the language of the server.
+    """
+    severity = error.diag.severity
+    if severity in (None, "FATAL", "PANIC"):
+        return False
+    return severity == "ERROR" or not (error.sqlstate or "").startswith(_CAN_END_SESSION)
 
 
 def _sets(statements: Statement | Sequence[Statement]) -> bool:

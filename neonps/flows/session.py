@@ -20,7 +20,7 @@ from ..protocol.result import Result
 from ..protocol.session import COPYING_IN, State, StateMachine
 from ..protocol.websocket_end import WebSocketClosed
 from ..settings import Settings
-from .channel import Channel
+from .channel import LOOKS, Channel
 from .interruption import guarded, interrupt
 from .requests import Deadline, DeadlinePassed, Flow, NotSilent
 from .series import NO_COPY, TEXT, extended, series
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 #: How long the farewell of a session may take, in seconds.
 _FAREWELL = 5.0
-
-#: What has arrived on an idle connection is taken in so many pieces at most before something is sent.
-_LOOKS = 16
 
 _ROLLBACK = b"ROLLBACK"
 COMMIT = b"COMMIT"
@@ -192,7 +189,7 @@ class Session(Transport):
         """
         reason = ""
         try:
-            for _ in range(_LOOKS):
+            for _ in range(LOOKS):
                 data = yield from self.channel.poll()
                 if data is None:
                     return

@@ -26,7 +26,7 @@ from .values import (
 ERROR_FIELDS = {
     "message": "message_primary",
     "code": "sqlstate",
-    "severity": "severity",
+    "severity": "severity_nonlocalized",
     "detail": "message_detail",
     "hint": "message_hint",
     "position": "statement_position",
@@ -42,6 +42,9 @@ ERROR_FIELDS = {
     "line": "source_line",
     "routine": "source_function",
 }
+
+#: How much of a field of an error is answered, in characters.
+MAX_FIELD = 100_000
 
 ISOLATION_LEVELS = {level.camel_case: level for level in IsolationLevel}
 
@@ -91,7 +94,8 @@ def postgres_error(error: Error) -> HTTPError:
 def error_fields(error: Error) -> dict[str, str | None]:
     """What is answered of an error of Postgres."""
     fields = {name: getattr(error.diag, attribute) for name, attribute in ERROR_FIELDS.items()}
-    return {**fields, "message": fields["message"] or str(error)}
+    told = {"message": str(error), "severity": error.diag.severity}
+    return {name: (value or told.get(name) or "")[:MAX_FIELD] or None for name, value in fields.items()}
 
 
 def bad_request(message: str) -> HTTPError:
