@@ -181,7 +181,7 @@ def test_a_login_that_is_refused(connect: Connect, events: Events) -> None:
     failed = events.only("attempt failed")
     assert (failed["level"], failed["reason"]) == (
         "WARNING",
-        'FATAL: password authentication failed for user "postgres"',
+        "the server has refused the session: InvalidPassword, SQLSTATE 28P01",
     )
     assert events.names == ["connecting", "attempt failed"]
 

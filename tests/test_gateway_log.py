@@ -36,6 +36,16 @@ def test_statements_and_logins(url: str, postgres: EmbeddedPostgres, transport: 
     check_hidden("\n".join(parts), VALUE, SECRET, postgres.password)
 
 
+def test_what_postgres_says_of_a_login(client: Client, dsn: str) -> None:
+    """It quotes what was in it."""
+    with logged() as parts:
+        answer = client.query("select 1", (), {"Neon-Connection-String": f"{dsn}?options=-c%20work_mem%3Dval-5e1f"})
+        assert answer.json["code"] == "22023"
+        assert "val-5e1f" in answer.json["message"]
+    assert any("SQLSTATE 22023" in part for part in parts)
+    check_hidden("\n".join(parts), "val-5e1f")
+
+
 def test_requests_that_make_no_sense(client: Client, postgres: EmbeddedPostgres) -> None:
     """What is in the log then could be what they are made of."""
     with logged() as parts:
@@ -59,7 +69,7 @@ def test_mistakes_of_its_own(
     if transport == "websocket":
         monkeypatch.setattr(websocket.CancelKey, "watch", fail)
     else:
-        monkeypatch.setattr("neonps.gateway.execution.answer", fail)
+        monkeypatch.setattr("neonps.gateway.upstream.answer", fail)
     with logged() as parts:
         with pytest.raises(neonps.Error):
             connect().execute("select %s", [VALUE])

@@ -228,7 +228,10 @@ def _failed(settings: Settings, reason: str) -> str:
 
 def _logged(error: e.Error, settings: Settings, level: int = WARNING) -> e.Error:
     """The same error, once it is logged as the end of an attempt to connect."""
-    log(level, "attempt failed", settings, reason=str(error).removeprefix(_failed(settings, "")))
+    reason = str(error).removeprefix(_failed(settings, ""))
+    if error.sqlstate is not None:  # its message can quote what it was given: a user, a value of `options`
+        reason = f"the server has refused the session: {type(error).__name__}, SQLSTATE {error.sqlstate}"
+    log(level, "attempt failed", settings, reason=reason)
     return error
 
 

@@ -1,4 +1,4 @@
-"""Waiting for things in a task that may be cancelled: to their end, or for some time."""
+"""Waiting for things in a task that may be cancelled, to their end or for some time; and what is done in a thread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
-    """Do `work` without letting it be interrupted. It has to end in time by itself.
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` without letting it be interrupted, and give what it brings. It has to end in time by itself.
 
     Raises:
         CancelledError: the task was cancelled meanwhile.
@@ -22,9 +22,31 @@ async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             cancelled = True
-    task.result()
+    result = task.result()
     if cancelled:
         raise asyncio.CancelledError
+    return result
+
+
+#: What is larger than this takes so long that it is done in a thread, in bytes.
+_SMALL = 1 << 16
+
+
+class Aside:
+    """Does large pieces of work in a thread, so that other clients are heard meanwhile.
+
+    It does one at a time: several would only keep each other from going on.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+
+    async def do(self, size: int, work: Callable[[], T]) -> T:
+        """Do `work`, which takes a time that grows with `size`, in bytes."""
+        if size <= _SMALL:
+            return work()
+        async with self._turn:
+            return await to_the_end(asyncio.to_thread(work))
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T], lost: Callable[[T], object] | None = None) -> T:

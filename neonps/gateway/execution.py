@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from ..errors import Error
+from ..flows.channel import Channel
 from ..flows.requests import Flow
 from ..flows.session import Session
 from ..protocol import frontend as f
 from ..protocol.backend import BackendMessage, CopyInResponse, DataRows, RowDescription
 from ..protocol.collector import Collector
+from ..protocol.result import Result
 from .http import HTTPError
-from .sqlhttp import Batch, answer, bad_request, no_answer, too_large, unknown_types
+from .sqlhttp import Batch, bad_request, no_answer, too_large, unknown_types
 from .values import ARRAY_TYPES, ARRAY_TYPES_QUERY, ArrayTypes
 
 #: What is said of a column beside its name, in bytes.
 _COLUMN = 120
 
-#: How many times as much as its rows and the descriptions of columns an answer can have: names come with each row.
-_AS_JSON = 4
+#: What a statement is answered with beside that, and all of them together, in bytes: messages, and notices.
+_STATEMENT, _BATCH = 100, 1 << 20
+
+#: Is told how large something has become, in bytes, and may raise an HTTPError.
+Grow = Callable[[int], None]
+
+
+def most_received(batch: Batch, max_size: int) -> int:
+    """How much a session may send in answer to a batch, whatever it is, in bytes."""
+    return 2 * max_size + _STATEMENT * len(batch.statements) + _BATCH
+
+
+class BoundedChannel(Channel):
+    """The stream of a session that may not say more than so much.
+
+    Args:
+        limit: how much that is, in bytes.
+        max_size: what a client is told that it is.
+    """
+
+    def __init__(self, limit: int, max_size: int) -> None:
+        super().__init__()
+        self._left = limit
+        self._max_size = max_size
+
+    def receive(self) -> Flow[bytes]:
+        data = yield from super().receive()
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_large(self._max_size)
+        return data
 
 
 class BoundedCollector(Collector):
@@ -27,12 +59,17 @@ class BoundedCollector(Collector):
 
     Args:
         max_size: how large the rows and the descriptions of columns may be all together, in bytes.
+        grow: is told how large they are.
+
+    Attributes:
+        size: how large they are.
     """
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int, grow: Grow) -> None:
         super().__init__()
         self._max_size = max_size
-        self._size = 0
+        self._grow = grow
+        self.size = 0
 
     def handle(self, event: BackendMessage) -> None:
         """Take one event.
@@ -41,28 +78,42 @@ class BoundedCollector(Collector):
             HTTPError: they are too large.
         """
         if isinstance(event, DataRows):
-            self._size += event.stop - event.start
+            self.size += event.stop - event.start
         elif isinstance(event, RowDescription):
-            self._size += sum(_COLUMN + len(field.name) for field in event.fields)
-        if self._size > self._max_size:
+            self.size += sum(_COLUMN + len(field.name) for field in event.fields)
+        if self.size > self._max_size:
             raise too_large(self._max_size)
+        self._grow(self.size)
         super().handle(event)
 
 
-def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
-    """Run a batch, and give the answer to it.
+class Outcome(NamedTuple):
+    """What a batch has brought.
 
-    A transaction is committed only when that answer is there. Until then the end of the session undoes it.
+    Attributes:
+        results: one for each statement.
+        array_types: the types in them that are arrays.
+        size: how large they are, in bytes.
+    """
+
+    results: Sequence[Result]
+    array_types: ArrayTypes
+    size: int
+
+
+def run_batch(session: Session, batch: Batch, max_size: int, grow: Grow) -> Flow[Outcome]:
+    """Run a batch. A transaction is left open: see `commit`. Until then the end of the session undoes it.
 
     Args:
-        max_size: how large the rows and the descriptions of columns may be all together, in bytes; the answer can have
-            `_AS_JSON` times as much.
+        max_size: how large the rows and the descriptions of columns may be all together, in bytes.
+        grow: is told how large they are.
 
     Raises:
         Error: a statement has failed; the rest was not run.
-        HTTPError: the answer is not one that can be given.
+        HTTPError: the results are too large, or not such that they can be given.
     """
-    collector = BoundedCollector(max_size)
+    session.channel = BoundedChannel(most_received(batch, max_size), max_size)
+    collector = BoundedCollector(max_size, grow)
     messages: list[f.FrontendMessage] = []
     if batch.transaction is not None:
         messages += (f.Parse(b"", batch.transaction.begin), f.Bind(b"", b""), f.Execute(b""))
@@ -85,10 +136,17 @@ def run_batch(session: Session, batch: Batch, max_size: int) -> Flow[str]:
             if batch.transaction is not None:
                 raise
             raise no_answer(batch, str(error)) from None
-    body = answer(batch, results, array_types, _AS_JSON * max_size)
+    return Outcome(results, array_types, collector.size)
+
+
+def commit(session: Session, batch: Batch) -> Flow[None]:
+    """Commit the transaction of a batch, if it has one, now that the answer to it is there.
+
+    Raises:
+        Error: it cannot be committed.
+    """
     if batch.transaction is not None:
         yield from exchange(session, Collector(), f.Query(b"COMMIT"))
-    return body
 
 
 def ask_array_types(session: Session, oids: Iterable[int]) -> Flow[ArrayTypes]:

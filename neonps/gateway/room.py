@@ -1,4 +1,4 @@
-"""How much of requests is held in memory, over all connections."""
+"""How much of requests and answers is held in memory, over all connections."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from types import TracebackType
 
 from .http import HTTPError, unavailable
 
-#: What each request may take without being counted, in bytes, so that small ones always find room.
+#: What each may take without being counted, in bytes, so that small ones always find room.
 FREE = 65536
 
 
 class Room:
-    """The memory that there is for the bodies of requests.
+    """The memory that there is for requests, or for answers.
 
     Args:
         size: how much that is, in bytes.
     """
 
     def __init__(self, size: int) -> None:
-        self._left = size
+        self.size = self._left = size
 
     def share(self) -> Share:
-        """What one request takes of it; a context manager that gives it back."""
+        """What one of them takes of it; a context manager that gives it back."""
         return Share(self)
 
     def take(self, size: int) -> None:
@@ -40,7 +40,7 @@ class Room:
 
 
 class Share:
-    """What one request takes of a `Room`."""
+    """What one request, or answer, takes of a `Room`."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -59,13 +59,20 @@ class Share:
         """See to it that `size` bytes are taken, which are never less than before.
 
         Raises:
-            HTTPError: there is no room for them.
+            HTTPError: there is no room for them, or never is.
         """
+        if size - FREE > self._room.size:
+            raise HTTPError(413, {"message": "request is too large: it has too many values"})
         if (more := size - FREE - self._taken) > 0:
             self._room.take(more)
             self._taken += more
 
 
+def no_room() -> HTTPError:
+    """The answer when there is no room for the result of a statement that may have been run."""
+    return HTTPError(507, {"message": "the gateway is busy with other large answers, and has no room for this one"})
+
+
 def busy() -> HTTPError:
-    """The answer when there is no room for a request."""
-    return unavailable("the gateway is busy with other large requests; try again later")
+    """The answer when there is no room for a request, or for the results of a transaction that is undone."""
+    return unavailable("the gateway is busy with other large requests and answers; try again later")

@@ -11,6 +11,7 @@ import ssl
 import traceback
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -18,12 +19,13 @@ from uuid import uuid4
 from ..endpoint import is_loopback
 from ..flows.requests import KeepAlive
 from ..net.addresses import set_keepalive
-from .cleanup import acquired, to_the_end, within
+from .cleanup import Aside, acquired, to_the_end, within
 from .http import Headers, HTTPConnection, HTTPError, Request, reset, unavailable
 from .listener import Listener, allowed_connections
-from .room import Room
+from .room import Room, Share
 from .sqlhttp import parse_batch, parse_login
 from .upstream import Upstream
+from .values import memory_for
 from .websocket import Tunnel, check_handshake
 
 T = TypeVar("T")
@@ -57,8 +59,9 @@ SHED_TIMEOUT = 2.0
 #: A client of which nothing was heard for two minutes, not even by its system, is gone.
 KEEPALIVE = KeepAlive(idle=60, interval=10, probes=6)
 
-#: How many requests of the greatest length find room in memory.
+#: How many requests of the greatest length find room in memory, and how many answers with results of that length.
 LARGEST_REQUESTS = 4
+LARGEST_ANSWERS = 32
 
 #: Seconds that a client may be silent between requests or within one, and that a login over a WebSocket may take.
 IDLE_TIMEOUT = 60.0
@@ -134,6 +137,8 @@ class Gateway:
         self._sessions = asyncio.Semaphore(max_sessions)
         self._logins = asyncio.Semaphore(max_logins)
         self._room = Room(LARGEST_REQUESTS * max_request)
+        self._aside = Aside()
+        self._answers = Room(LARGEST_ANSWERS * max_response)
 
     @property
     def url(self) -> str:
@@ -230,10 +235,11 @@ class Gateway:
             OSError: the client is gone.
         """
         is_sql = request.path == "/sql" and request.method == "POST"
-        with self._room.share() as share:
+        with self._room.share() as share, self._answers.share() as answers:
             body = await http.body(request, self._max_request if is_sql else min(self._max_request, MAX_OTHER), share)
             if is_sql:
-                await http.respond(200, await unless_gone(http, self._sql(request, body)), headers)
+                # Nothing here keeps the text: it can be large, and a client slow.
+                await http.respond(200, await unless_gone(http, self._sql(request, body, share, answers)), headers)
                 return True
         if request.path in ("/v1", "/v2") and request.headers.get("upgrade", "").lower() == "websocket":
             await self._tunnel(http, request, headers)
@@ -243,19 +249,26 @@ class Gateway:
         await http.respond(200, "", (*headers, *PREFLIGHT_HEADERS))
         return True
 
-    async def _sql(self, request: Request, body: bytearray) -> str:
+    async def _sql(self, request: Request, body: bytearray, share: Share, answers: Share) -> str:
         """The answer to what `POST /sql` asks for.
+
+        Args:
+            request, body: the request.
+            share: of the memory for requests.
+            answers: of that for answers.
 
         Raises:
             HTTPError: an error is the answer.
         """
         login = parse_login(request.headers)
-        batch = parse_batch(request.headers, body)
+        size = len(body)
+        share.grow(size + await self._aside.do(size, partial(memory_for, body)))
+        batch = await self._aside.do(size, partial(parse_batch, request.headers, body))
         body.clear()
         if not await acquired(self._sessions, self._queue_timeout):
             raise unavailable(f"all {self._max_sessions} sessions of the gateway are at work; try again later")
         try:
-            return await self.upstream.run(login, batch, self._max_response)
+            return await self.upstream.run(login, batch, self._max_response, answers, self._aside)
         except HTTPError:
             raise
         except Exception as error:

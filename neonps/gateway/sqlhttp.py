@@ -94,8 +94,9 @@ def postgres_error(error: Error) -> HTTPError:
 def error_fields(error: Error) -> dict[str, str | None]:
     """What is answered of an error of Postgres."""
     fields = {name: getattr(error.diag, attribute) for name, attribute in ERROR_FIELDS.items()}
-    told = {"message": str(error), "severity": error.diag.severity}
-    return {name: (value or told.get(name) or "")[:MAX_FIELD] or None for name, value in fields.items()}
+    fields["message"] = fields["message"] or str(error)
+    fields["severity"] = fields["severity"] or error.diag.severity
+    return {name: value and value[:MAX_FIELD] for name, value in fields.items()}
 
 
 def bad_request(message: str) -> HTTPError:
@@ -247,6 +248,8 @@ def answer(batch: Batch, results: Sequence[Result], array_types: ArrayTypes, max
         for statement, result in zip(batch.statements, results, strict=True):
             text = result_to_json(result, statement.array_mode, batch.raw, array_types, left)
             left -= len(text)
+            if left < 0:
+                raise _NoRoom
             answers.append(text)
     except _NoRoom:
         raise too_large(max_size) from None

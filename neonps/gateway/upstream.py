@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 
 from .. import errors as e
 from ..conninfo import conninfo_to_dict
@@ -20,10 +21,11 @@ from ..net.tls import check_alpn, failure, ssl_context
 from ..protocol import frontend as f
 from ..protocol.backend import ProtocolError
 from ..settings import Settings, resolve
-from .cleanup import within
-from .execution import run_batch
+from .cleanup import Aside, within
+from .execution import commit, most_received, run_batch
 from .http import HTTPError, unavailable
-from .sqlhttp import Batch, Login, bad_request, error_fields, postgres_error
+from .room import Share, no_room
+from .sqlhttp import Batch, Login, answer, bad_request, error_fields, postgres_error
 
 #: Seconds that it may take to reach Postgres.
 CONNECT_TIMEOUT = 10.0
@@ -33,6 +35,9 @@ CANCEL_TIMEOUT = 5.0
 
 #: Seconds that Postgres may take to take the last bytes of a stream.
 CLOSE_TIMEOUT = 2.0
+
+#: How many times as much as its rows and the descriptions of columns an answer can have: names come with each row.
+_AS_JSON = 4
 
 #: What the flow of a login says (as libpq does) when the server wants a password and there is none.
 NO_PASSWORD = "no password supplied"
@@ -120,8 +125,12 @@ async def secure(
     """
     if not direct:
         transport.write(f.SSLRequest().encode())
-        if await reader.read(1) != b"S":
-            raise ProtocolError("the server does not support TLS, which is required")
+        if (answer := await reader.read(2)) != b"S":
+            raise ProtocolError(
+                "the server does not support TLS, which is required"
+                if answer == b"N"
+                else "the server has not answered the request for TLS as Postgres does"
+            )
     secure_reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(secure_reader)
     try:
@@ -189,11 +198,14 @@ class Upstream:
                 reasons.append(f"connection to {settings.where} failed: {reason}")
         raise unavailable(f"Postgres cannot be reached: {'; '.join(reasons)}")
 
-    async def run(self, login: Login, batch: Batch, max_size: int) -> str:
+    async def run(self, login: Login, batch: Batch, max_size: int, share: Share, aside: Aside) -> str:
         """Log in, run a batch, and give the answer. If the task is cancelled, so is the statement that runs.
 
         Args:
-            max_size: how large the rows may be all together, in bytes.
+            max_size: how large the rows and the descriptions of columns may be all together, in bytes; the answer can
+                have `_AS_JSON` times as much.
+            share: of the memory that there is for answers.
+            aside: what makes large answers.
 
         Raises:
             HTTPError: an error is the answer.
@@ -212,7 +224,17 @@ class Upstream:
             pipeline_connect="off",
             lazy=False,
         )
+
+        def grow(size: int) -> None:
+            try:
+                share.grow(size)
+            except HTTPError:
+                if batch.transaction is not None:
+                    raise
+                raise no_room() from None  # the statement may have been run
+
         runner = AsyncRunner()
+        runner.most_ahead = most_received(batch, max_size)
         try:
             try:
                 session = await runner.run(open_session(settings))
@@ -226,7 +248,11 @@ class Upstream:
                     raise bad_request(reason) from None
                 raise unavailable(str(error)) from None
             try:
-                return await runner.run(session.guard(run_batch(session, batch, max_size), None))
+                results, types, size = await runner.run(session.guard(run_batch(session, batch, max_size, grow), None))
+                body = await aside.do(size, partial(answer, batch, results, types, _AS_JSON * max_size))
+                grow(size + len(body))
+                await runner.run(session.guard(commit(session, batch), None))
+                return body
             finally:
                 await runner.run(session.close())
         except e.OperationalError as error:

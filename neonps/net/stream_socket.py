@@ -71,6 +71,7 @@ class StreamSocket:
     """One connection at most; what arrives is kept until it is asked for.
 
     Attributes:
+        most_ahead: how much may arrive while something is sent before that is given up, in bytes; None for any.
         round_trips: how often something was sent and then had to be waited for, on all connections so far, opening
             them included.
     """
@@ -84,6 +85,7 @@ class StreamSocket:
         self._signals = _PLAIN
         self._deadline: float | None = None  # by time.monotonic()
         self._asked = False  # something was sent whose answer was not waited for yet
+        self.most_ahead: int | None = None
         self.round_trips = 0
 
     def set_deadline(self, seconds: float | None) -> None:
@@ -231,6 +233,8 @@ class StreamSocket:
                 # Reading meanwhile keeps the server from waiting for us while we wait for it.
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
+                    if self.most_ahead is not None and sum(map(len, self._arrived)) > self.most_ahead:
+                        raise OSError(errno.ENOBUFS, "the other side sends too much and takes too little") from None
 
     def _check_silence(self, sock: socket.socket) -> None:
         """Raise `NotSilent` if something has arrived, or the end, which the next to look for it gets."""
