@@ -250,7 +250,8 @@ def test_passwords_whatever_is_in_them(
         with neonps.connect(url, user=role, password=password, transport=transport, autocommit=True) as conn:
             assert conn.execute("select current_user").fetchone() == (role,)
         with pytest.raises(neonps.errors.InvalidPassword):
-            neonps.connect(url, user=role, password=f"{password}?", transport=transport).execute("select 1").fetchone()
+            with neonps.connect(url, user=role, password=f"{password}?", transport=transport) as conn:
+                conn.execute("select 1").fetchone()
 
     try:
         check(password)

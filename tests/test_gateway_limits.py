@@ -44,7 +44,8 @@ def test_more_clients_than_there_can_be(postgres: EmbeddedPostgres, dsn: str) ->
                 assert one_more.at_end()
         for url in (f"{dsn}?gateway={gateway.url}", f"{dsn}?gateway={gateway.url}&transport=http"):
             with pytest.raises(neonps.OperationalError, match="3 clients"):
-                neonps.connect(url, autocommit=True, connect_timeout=2).execute("select 1")
+                with neonps.connect(url, autocommit=True, connect_timeout=2) as conn:
+                    conn.execute("select 1")
         with Raw(gateway) as no_http:
             no_http.send("hello\r\n\r\n")
             assert no_http.answer().status == 400

@@ -136,10 +136,10 @@ def test_too_many_clients_for_postgres(http: Client, before: Gateway, own: Embed
         assert answer.json.keys() == ERROR_FIELDS
         assert "too many clients" in answer.json["message"]
         for transport in ("http", "websocket"):
+            url = f"{own.url}?gateway={before.url}"
             with pytest.raises(neonps.errors.TooManyConnections):
-                neonps.connect(
-                    f"{own.url}?gateway={before.url}", transport=transport, connect_timeout=3, autocommit=True
-                ).execute("select 1")
+                with neonps.connect(url, transport=transport, connect_timeout=3, autocommit=True) as conn:
+                    conn.execute("select 1")
     works(http, before, own)
 
 

@@ -313,7 +313,8 @@ def test_serve_with_tls(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
                 with neonps.connect(url, transport=transport) as session:
                     assert session.execute("select 1").fetchone() == (1,)
                 with pytest.raises(neonps.OperationalError, match="certificate verify failed"):
-                    neonps.connect(server.url, transport=transport).execute("select 1")
+                    with neonps.connect(server.url, transport=transport) as session:
+                        session.execute("select 1")
     for files in (
         (tmp_path / "missing", None),
         (tmp_path / "ca.pem", None),

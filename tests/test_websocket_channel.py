@@ -50,6 +50,18 @@ def test_a_close_frame_is_sent_at_the_end() -> None:
     assert requests(opened().close()) == [Deadline, Send, Close]
 
 
+@pytest.mark.parametrize("frame", [b"\xc2\x01x", b"\x82\x81\0\0\0\0x", b"\x81\x01\xff", b"\x80\x01x"])
+def test_a_frame_that_is_none(frame: bytes) -> None:
+    """It is not the server who has closed the WebSocket then. What came before it counts."""
+    channel = opened()
+    flow, answer = channel.receive(), None
+    with pytest.raises(StopIteration) as stop:
+        while True:
+            answer = b"\x82\x04good" + frame if isinstance(flow.send(answer), Receive) else None
+    assert stop.value.value == b"good"
+    assert str(channel.end).startswith("the server broke the WebSocket protocol: ")
+
+
 def test_what_has_no_payload_hides_nothing_behind_it() -> None:
     """TLS gives each frame alone; "nothing is here" would let a statement be sent on a line that has ended."""
     channel = opened()

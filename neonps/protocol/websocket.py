@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -151,7 +152,8 @@ class WebSocketTunnel:
             self.is_open = True
             self.request_id = _headers(event.extra_headers).get("neon-request-id")
         elif isinstance(event, CloseConnection):
-            self.closed = self.closed or WebSocketClosed(int(event.code), event.reason or "")
+            unreadable = self._ws.state is ConnectionState.OPEN  # then it is wsproto's own word for what it cannot read
+            self.closed = self.closed or WebSocketClosed(int(event.code), event.reason or "", unreadable=unreadable)
             if event.code != 1006:
                 self.outgoing += self._ws.send(event.response())
         elif isinstance(event, TextMessage):

@@ -40,14 +40,20 @@ class UpgradeRefused(Exception):
 class WebSocketClosed(Exception):
     """The WebSocket has ended.
 
-    Attributes:
+    Args:
         code: the close code; 1006 when there was no close frame.
         reason: what the other side gave as the reason, or "".
+        unreadable: it has not closed it, but sent what cannot be read; `reason` says why.
+
+    Attributes:
+        code, reason: as above.
     """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, unreadable: bool = False) -> None:
         meaning = CLOSE_CODES.get(code, "application's own code")
-        if code == 1006:
+        if unreadable:
+            message = "the server broke the WebSocket protocol"
+        elif code == 1006:
             message = "the connection was lost: the server closed it without closing the WebSocket"
         else:
             message = f"the server closed the WebSocket with code {code} ({meaning})"
