@@ -9,7 +9,8 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from fake_server import FakeServer
 from gateway_client import running, wait_for
 from relay import Relay
 from test_interrupts import at_any_moment, interrupt_after
-from transports import Connect, Numbers, on_sessions, over_http, over_tcp, over_websocket
+from transports import Connect, Numbers, on_sessions, over_http, over_tcp, over_websocket, through_gateway
 from waking import ClosingWebSocket, TakingServer, WakingServer
 
 import neonps
@@ -124,6 +125,53 @@ def test_a_database_that_starts(
         use(url, transport, server.port, **keywords)
         assert server.accepted == 3
     assert attempts() == 2
+
+
+@over_tcp
+def test_a_database_that_starts_with_asyncio(url: str, transport: str, real: tuple[str, int]) -> None:
+    async def main(port: int) -> None:
+        async with await neonps.AsyncConnection.connect(url, transport=transport, port=port) as conn:
+            assert await (await conn.execute("select 1")).fetchone() == (1,)
+
+    with WakingServer(*real, STARTING) as server:
+        asyncio.run(main(server.port))
+        assert server.accepted == 3
+
+
+@through_gateway
+def test_a_database_that_starts_behind_a_gateway(dsn: str, transport: str, postgres: EmbeddedPostgres) -> None:
+    with WakingServer(postgres.host, postgres.port, STARTING) as server:
+        behind = dsn.replace(f":{postgres.port}/", f":{server.port}/")
+        with running(Gateway(Upstream(behind))) as gateway:
+            use(f"{behind}?gateway={gateway.url}", transport, gateway.port)
+        assert server.accepted == 3
+
+
+def test_a_unix_socket_that_is_not_there_yet(
+    dsn: str, postgres: EmbeddedPostgres, attempts: Callable[[], int], in_thread: Callable[..., Future[Any]]
+) -> None:
+    with TemporaryDirectory() as directory, ExitStack() as stack:  # its name is short enough for a socket
+        keywords = {**neonps.conninfo.conninfo_to_dict(dsn), "host": directory, "port": 5432, "connect_timeout": 60}
+        future = in_thread(lambda: neonps.connect(**keywords))
+        wait_for(lambda: attempts() >= 2)
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(f"{directory}/.s.PGSQL.5432")
+        listener.listen()
+        client = stack.enter_context(listener.accept()[0])
+        server = stack.enter_context(socket.create_connection((postgres.host, postgres.port)))
+        carried = [in_thread(carry, client, server), in_thread(carry, server, client)]
+        with future.result() as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+        for each in carried:
+            each.result()
+
+
+def carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
 
 
 @over_websocket
