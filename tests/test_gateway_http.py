@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
+from neonps.gateway.http import MAX_AHEAD
 
 # Requests that make no sense
 
@@ -382,7 +384,18 @@ def test_https(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
 # Ends
 
 
-@pytest.mark.parametrize("ahead", [b"", b"POST /sql HTTP/1.1\r\n"])
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        b"",
+        b"POST /sql HTTP/1.1\r\n",
+        pytest.param(
+            b"x" * (MAX_AHEAD + 1),
+            marks=pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell"),
+        ),
+    ],
+    ids=["nothing", "little", "much"],
+)
 def test_a_client_that_goes_has_its_query_cancelled(
     gateway: Gateway, dsn: str, admin: psycopg.Connection[Any], ahead: bytes
 ) -> None:

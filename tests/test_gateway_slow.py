@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway import http as gateway_http
 from neonps.gateway import websocket as gateway_websocket
-from neonps.gateway.http import HTTPConnection
+from neonps.gateway.http import HTTPConnection, has_gone
 from neonps.protocol.frontend import Query
 
 
@@ -250,21 +251,30 @@ def test_a_client_that_goes_while_its_answer_comes(
     assert not caplog.records  # asyncio warns when more is written
 
 
+@asynccontextmanager
+async def connected(certificates: Certificates | None = None) -> AsyncIterator[tuple[HTTPConnection, Any]]:
+    """Both ends of a connection; with `certificates` it has TLS."""
+    taken: asyncio.Future[HTTPConnection] = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.set_result(HTTPConnection(reader, writer, idle_timeout=30, head_timeout=30))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=certificates.context() if certificates else None)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        context = ssl.create_default_context(cafile=certificates.ca) if certificates else None
+        _, client = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        http = await taken
+        try:
+            yield http, client
+        finally:
+            client.transport.abort()
+            http.writer.transport.abort()
+
+
 def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    certificates = Certificates(tmp_path)
-    context = ssl.create_default_context(cafile=certificates.ca)
-
     async def main() -> None:
-        taken: asyncio.Future[HTTPConnection] = asyncio.get_running_loop().create_future()
-
-        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            taken.set_result(HTTPConnection(reader, writer, idle_timeout=30, head_timeout=30))
-
-        server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=certificates.context())
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            _, client = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-            http = await taken
+        async with connected(Certificates(tmp_path)) as (http, client):
             client.transport.abort()
             while not http.writer.is_closing():
                 await asyncio.sleep(0.001)
@@ -273,3 +283,21 @@ def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, cap
 
     asyncio.run(main())
     assert not caplog.records
+
+
+@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_client_has_gone_even_if_what_it_has_sent_was_not_read(tmp_path: Path, encrypted: bool) -> None:
+    async def main() -> None:
+        async with connected(Certificates(tmp_path) if encrypted else None) as (http, client):
+            http.writer.transport.pause_reading()
+            client.write(b"x" * 10_000)
+            assert not has_gone(http.writer)
+            client.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            while not has_gone(http.writer):
+                await asyncio.sleep(0.001)
+            http.writer.transport.resume_reading()
+            assert await http.reader.read() == b"x" * 10_000
+            assert has_gone(http.writer)  # now that asyncio knows it too
+
+    asyncio.run(main())

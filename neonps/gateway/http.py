@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 import time
@@ -41,6 +42,9 @@ RETRY_AFTER = 1
 #: How long, and for how much, we still listen to a client whose request we did not want to hear to its end.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 1 << 28
+
+#: How often we look whether a client is still there of which nothing more is read for now, in seconds.
+WATCH_SECONDS = 1.0
 
 
 class HTTPError(Exception):
@@ -197,12 +201,18 @@ class HTTPConnection:
 
     async def until_gone(self) -> None:
         """Wait until the client closes the connection; what it sends meanwhile is kept for later."""
-        with suppress(OSError):
-            while data := await self.reader.read(CHUNK):
+        size = len(self.ahead)
+        try:
+            while size <= MAX_AHEAD:
+                data = await self.reader.read(CHUNK)
+                if not data:
+                    return
                 self._h11.receive_data(data)
-                if len(self.ahead) > MAX_AHEAD:
-                    # Whoever sends that much ahead has to go on without being watched.
-                    await asyncio.get_running_loop().create_future()
+                size += len(data)
+        except OSError:
+            return
+        while not has_gone(self.writer):
+            await asyncio.sleep(WATCH_SECONDS)
 
     def _next_event(self) -> object:
         try:
@@ -288,3 +298,18 @@ def reset(writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def has_gone(writer: asyncio.StreamWriter) -> bool:
+    """Whether a client has closed the connection, or its half of it, even if what it has sent was not read yet.
+
+    False if this system cannot tell.
+    """
+    sock = writer.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return True  # asyncio has seen it go
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))  # a reset is told in any case
+    return bool(poll.poll(0))
