@@ -20,7 +20,7 @@ from neonps.gateway import Gateway, Upstream
 from neonps.gateway import websocket as gateway_websocket
 from neonps.gateway.upstream import Stream
 from neonps.local import serve
-from neonps.protocol.frontend import CopyData, CopyDone, Query, Terminate
+from neonps.protocol.frontend import CancelRequest, CopyData, CopyDone, Query, Terminate
 
 needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
 
@@ -116,6 +116,21 @@ def test_frames_that_end_it(gateway: Gateway, postgres: EmbeddedPostgres, frame:
             assert raw.close_code() == code
         raw.send(masked(b"\3\xe8", 8) + masked(b"what follows is not read"))
         assert raw.at_end()
+
+
+@needs_proc
+def test_a_mistake_behind_the_end(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_websocket, "CLOSE_TIMEOUT", 60)
+    with Raw(gateway) as raw:
+        assert raw.upgrade().status == 101
+        raw.send(masked(CancelRequest(1, b"1234").encode()))
+        assert raw.close_code() == 1000  # Postgres has ended it
+        before = resident()
+        raw.send(b"\x82\x01x")  # not masked
+        more = masked(bytes(1 << 20))
+        for _ in range(100):
+            raw.send(more)
+        assert resident() - before < 50_000_000
 
 
 def test_a_frame_that_is_not_there_yet(gateway: Gateway, postgres: EmbeddedPostgres) -> None:

@@ -249,13 +249,14 @@ class Tunnel:
             while await self._reader.read(CHUNK):
                 pass
             return
+        understood = True
         while self._ws.state is not ConnectionState.CLOSED:
             data = await self._reader.read(CHUNK)
             if not data:
                 return
-            self._ws.receive_data(data)
-            for _ in self._ws.events():
-                pass
+            if understood:  # what comes behind a mistake wsproto would keep
+                self._ws.receive_data(data)
+                understood = not any(isinstance(event, CloseConnection) for event in self._ws.events())
 
 
 def check_handshake(request: Request) -> None:
