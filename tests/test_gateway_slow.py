@@ -110,6 +110,15 @@ def test_a_client_that_says_nothing(hasty: Gateway, dsn: str, before: bool) -> N
         assert raw.at_end()
 
 
+def test_a_client_that_says_nothing_but_an_empty_line(hasty: Gateway) -> None:
+    with Raw(hasty) as raw:
+        raw.send("\r\n")
+        assert raw.at_end()
+    with Raw(hasty) as raw:
+        raw.send("\r")
+        assert raw.answer().status == 408
+
+
 def test_a_client_that_does_not_take_its_answer(hasty: Gateway, dsn: str) -> None:
     with Raw(hasty, receive_buffer=4096) as raw:
         raw.send(post(dsn, "select repeat('x', 9000000)"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import socket
 import struct
@@ -45,6 +46,8 @@ LINGER_BYTES = 1 << 28
 
 #: How often we look whether a client is still there of which nothing more is read for now, in seconds.
 WATCH_SECONDS = 1.0
+
+_HEAD_END = re.compile(rb"\n\r?\n")
 
 
 class HTTPError(Exception):
@@ -104,8 +107,9 @@ class HTTPConnection:
         self.writer = writer
         self._idle_timeout = idle_timeout
         self._head_timeout = head_timeout
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._h11 = new_protocol()
         self._head_only = False
+        self._end_unknown = False
 
     @property
     def ahead(self) -> bytes:
@@ -122,14 +126,17 @@ class HTTPConnection:
             self._h11.start_next_cycle()
         if self._h11.our_state is not h11.IDLE:
             return None
-        self._head_only = False
-        if not self.ahead and not await self._receive(self._idle_timeout):
+        self._head_only = self._end_unknown = False
+        if not await self._begun():
             return None
         deadline = time.monotonic() + self._head_timeout
-        while (event := self._next_event()) is h11.NEED_DATA:
+        while (event := self._next_head()) is h11.NEED_DATA:
             await self._receive(deadline - time.monotonic())
         if not isinstance(event, h11.Request):
             return None
+        if not event.http_version.startswith(b"1."):
+            self._end_unknown = True
+            raise HTTPError(505, {"msg": "the gateway speaks HTTP/1.1"})
         check_framing(event)
         self._head_only = event.method == b"HEAD"
         target = event.target.decode("ascii")
@@ -184,7 +191,7 @@ class HTTPConnection:
         lines = [("Content-Length", str(len(data))), *headers]
         if data:
             lines.append(("Content-Type", "application/json"))
-        early = self._h11.their_state is not h11.DONE
+        early = self._end_unknown or self._h11.their_state is not h11.DONE
         if early:
             lines.append(("Connection", "close"))
         self.writer.transport.set_write_buffer_limits(0)
@@ -213,6 +220,31 @@ class HTTPConnection:
             return
         while not has_gone(self.writer):
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _begun(self) -> bool:
+        """Wait for a request to begin, behind an empty line if need be (RFC 9112 2.2); False when none does in time."""
+        ahead = self.ahead
+        if not ahead:
+            if not await self._receive(self._idle_timeout):
+                return False
+            ahead = self.ahead
+        if ahead == b"\r":
+            await self._receive(self._head_timeout)
+            ahead = self.ahead
+        if not ahead.startswith((b"\r\n", b"\n")):
+            return True
+        self._h11 = new_protocol()  # h11 does not give back what it has got
+        if rest := ahead[ahead.index(b"\n") + 1 :]:
+            self._h11.receive_data(rest)
+            return True
+        return await self._receive(self._idle_timeout)
+
+    def _next_head(self) -> object:
+        """The next event, when that should be a head. h11 has a limit only for one that is not complete."""
+        ahead = self.ahead
+        if len(ahead) > MAX_HEAD and not _HEAD_END.search(ahead, 0, MAX_HEAD):
+            raise HTTPError(431, {"msg": f"the head of the request is too large (max is {MAX_HEAD} bytes)"})
+        return self._next_event()
 
     def _next_event(self) -> object:
         try:
@@ -278,6 +310,11 @@ class HTTPConnection:
         size = 0
         while size < LINGER_BYTES and (data := await self.reader.read(CHUNK)):
             size += len(data)
+
+
+def new_protocol() -> h11.Connection:
+    """The server's end of a connection on which nothing was said yet."""
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
 
 
 def check_framing(head: h11.Request) -> None:
