@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -117,6 +118,22 @@ def test_a_client_that_says_nothing_but_an_empty_line(hasty: Gateway) -> None:
     with Raw(hasty) as raw:
         raw.send("\r")
         assert raw.answer().status == 408
+
+
+@pytest.mark.parametrize("request_", ["HTTP/1.1\r\nHost: x\r\nConnection: close", "HTTP/1.0"], ids=["close", "1.0"])
+def test_nobody_is_listened_to_behind_the_last_request(
+    postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    monkeypatch.setattr(gateway_http, "LINGER_SECONDS", 60)
+    certificates = Certificates(tmp_path)
+    context = ssl.create_default_context(cafile=certificates.ca)
+    with running(Gateway(Upstream(postgres.url), tls=certificates.context())) as gateway, Raw(gateway) as raw:
+        raw.socket = context.wrap_socket(raw.socket, server_hostname="127.0.0.1")
+        raw.send(f"OPTIONS /sql {request_}\r\n\r\n")
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        raw.socket.settimeout(20)
+        assert raw.at_end()
 
 
 def test_a_client_that_does_not_take_its_answer(hasty: Gateway, dsn: str) -> None:
@@ -292,6 +309,27 @@ def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, cap
 
     asyncio.run(main())
     assert not caplog.records
+
+
+class Text(str):
+    """A text of which can be seen whether it is still there."""
+
+
+def test_an_answer_is_there_once_while_the_client_takes_it() -> None:
+    async def main() -> None:
+        async with connected() as (http, client):
+            text = Text("x" * 50_000_000)
+            there = weakref.ref(text)
+            task = asyncio.ensure_future(http.respond(200, text))
+            del text
+            while not http.writer.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            assert there() is None
+            client.transport.abort()
+            with pytest.raises(OSError):  # noqa: PT011
+                await task
+
+    asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")

@@ -188,10 +188,12 @@ class HTTPConnection:
         if self.writer.is_closing():  # of TLS asyncio would forget that
             raise ConnectionResetError("the client is gone")
         data = body.encode("utf-8", "replace")
+        del body  # or there would be two of it while the client takes its time
         lines = [("Content-Length", str(len(data))), *headers]
         if data:
             lines.append(("Content-Type", "application/json"))
-        early = self._end_unknown or self._h11.their_state is not h11.DONE
+        # Who has asked for another protocol may have begun to speak it.
+        early = self._end_unknown or self._h11.their_state not in (h11.DONE, h11.MUST_CLOSE)
         if early:
             lines.append(("Connection", "close"))
         self.writer.transport.set_write_buffer_limits(0)
