@@ -64,6 +64,25 @@ def test_a_wrong_handshake(gateway: Gateway, request_: str, status: int) -> None
             assert answer.headers["upgrade"] == "websocket"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Connection": "Upgrade\r\nConnection: keep-alive"},
+        {"Connection": "keep-alive\r\nConnection: Upgrade"},
+        {"Connection": "keep-alive , uPGRADE"},
+        {"Connection": "upgrade,\r\nConnection: "},
+        {"Upgrade": "WebSocket"},
+    ],
+)
+def test_a_handshake_in_other_words(gateway: Gateway, postgres: EmbeddedPostgres, change: dict[str, str]) -> None:
+    with Raw(gateway) as raw:
+        raw.send(handshake(change=change))
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"], answer.headers["upgrade"]) == (101, "Upgrade", "websocket")
+        raw.send(masked(startup(postgres)))
+        assert raw.frame().data[:1] == b"R"
+
+
 def test_a_handshake_with_a_body(gateway: Gateway) -> None:
     with Raw(gateway) as raw:
         raw.send(handshake(change={"Content-Length": "70000"}) + "x" * 70_000)

@@ -47,6 +47,9 @@ LINGER_BYTES = 1 << 28
 #: How often we look whether a client is still there of which nothing more is read for now, in seconds.
 WATCH_SECONDS = 1.0
 
+#: Headers that are lists, in which what several lines say counts together.
+LISTS = ("connection", "upgrade")
+
 _HEAD_END = re.compile(rb"\n\r?\n")
 
 
@@ -82,7 +85,10 @@ class Grows(Protocol):
 
 
 class Request(NamedTuple):
-    """The head of a request. Header names are in lower case; of several with one name the last one counts."""
+    """The head of a request.
+
+    Header names are in lower case. Of several with one name the last one counts; `LISTS` are joined.
+    """
 
     method: str
     path: str
@@ -143,8 +149,7 @@ class HTTPConnection:
         if not target.startswith("/") and "://" in target:  # the absolute form (RFC 9112 3.2.2)
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, query = target.partition("?")
-        headers = {name.decode("ascii"): value.decode("utf-8", "replace") for name, value in event.headers}
-        return Request(event.method.decode("ascii"), path, query, headers, event)
+        return Request(event.method.decode("ascii"), path, query, by_name(event), event)
 
     async def body(self, request: Request, limit: int, share: Grows) -> bytearray:
         """The body of `request`, which is the one that came last.
@@ -317,6 +322,15 @@ class HTTPConnection:
 def new_protocol() -> h11.Connection:
     """The server's end of a connection on which nothing was said yet."""
     return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+
+
+def by_name(head: h11.Request) -> dict[str, str]:
+    """The headers of a request, as `Request` has them."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("utf-8", "replace")
+        headers[name] = f"{headers[name]}, {value}" if name in LISTS and name in headers else value
+    return headers
 
 
 def check_framing(head: h11.Request) -> None:

@@ -115,7 +115,7 @@ class Tunnel:
         self._gone = False
         self._deaf = False
         try:
-            self._ws.initiate_upgrade_connection(list(request.head.headers), request.head.target)
+            self._ws.initiate_upgrade_connection(plain_headers(request), request.head.target)
             for _ in self._ws.events():
                 pass
         except (RemoteProtocolError, UnicodeError) as error:
@@ -257,6 +257,29 @@ class Tunnel:
             if understood:  # what comes behind a mistake wsproto would keep
                 self._ws.receive_data(data)
                 understood = not any(isinstance(event, CloseConnection) for event in self._ws.events())
+
+
+def wants_websocket(request: Request) -> bool:
+    """Whether a request is for a WebSocket, perhaps among other protocols."""
+    return "websocket" in tokens(request, "upgrade")
+
+
+def plain_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """The headers of a request in a form that wsproto understands.
+
+    Of `Connection` and `Upgrade` it looks at the last line only, and it does not know that the other one is a list.
+    """
+    lines = [(name, value) for name, value in request.head.headers if name not in (b"connection", b"upgrade")]
+    if "upgrade" in tokens(request, "connection"):
+        lines.append((b"connection", b"Upgrade"))
+    if wants_websocket(request):
+        lines.append((b"upgrade", b"websocket"))
+    return lines
+
+
+def tokens(request: Request, name: str) -> set[str]:
+    """What a header lists, in lower case."""
+    return {token.strip().lower() for token in request.headers.get(name, "").split(",")}
 
 
 def check_handshake(request: Request) -> None:
