@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import psycopg
 import pytest
 from gateway_client import wait_for
-from gateway_raw import Frame, Raw, handshake, log_in, masked, resident, startup
+from gateway_raw import Frame, Raw, handshake, log_in, masked, post, resident, startup
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
-from neonps.gateway import Gateway
+from neonps.gateway import Gateway, Upstream
+from neonps.gateway import websocket as gateway_websocket
+from neonps.gateway.upstream import Stream
 from neonps.local import serve
-from neonps.protocol.frontend import Query
+from neonps.protocol.frontend import CancelRequest, CopyData, CopyDone, Query, Terminate
 
 needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
 
@@ -58,6 +62,25 @@ def test_a_wrong_handshake(gateway: Gateway, request_: str, status: int) -> None
         if status == 426:
             assert answer.headers["sec-websocket-version"] == "13"
             assert answer.headers["upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Connection": "Upgrade\r\nConnection: keep-alive"},
+        {"Connection": "keep-alive\r\nConnection: Upgrade"},
+        {"Connection": "keep-alive , uPGRADE"},
+        {"Connection": "upgrade,\r\nConnection: "},
+        {"Upgrade": "WebSocket"},
+    ],
+)
+def test_a_handshake_in_other_words(gateway: Gateway, postgres: EmbeddedPostgres, change: dict[str, str]) -> None:
+    with Raw(gateway) as raw:
+        raw.send(handshake(change=change))
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"], answer.headers["upgrade"]) == (101, "Upgrade", "websocket")
+        raw.send(masked(startup(postgres)))
+        assert raw.frame().data[:1] == b"R"
 
 
 def test_a_handshake_with_a_body(gateway: Gateway) -> None:
@@ -112,6 +135,21 @@ def test_frames_that_end_it(gateway: Gateway, postgres: EmbeddedPostgres, frame:
             assert raw.close_code() == code
         raw.send(masked(b"\3\xe8", 8) + masked(b"what follows is not read"))
         assert raw.at_end()
+
+
+@needs_proc
+def test_a_mistake_behind_the_end(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_websocket, "CLOSE_TIMEOUT", 60)
+    with Raw(gateway) as raw:
+        assert raw.upgrade().status == 101
+        raw.send(masked(CancelRequest(1, b"1234").encode()))
+        assert raw.close_code() == 1000  # Postgres has ended it
+        before = resident()
+        raw.send(b"\x82\x01x")  # not masked
+        more = masked(bytes(1 << 20))
+        for _ in range(100):
+            raw.send(more)
+        assert resident() - before < 50_000_000
 
 
 def test_a_frame_that_is_not_there_yet(gateway: Gateway, postgres: EmbeddedPostgres) -> None:
@@ -199,6 +237,88 @@ def test_a_postgres_that_does_not_read(
 
 
 # Going
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
+    """The connections to Postgres of the WebSockets that are opened from now on."""
+    found: list[Stream] = []
+    opened = Upstream.open
+
+    async def open(upstream: Upstream, address: str | None = None) -> Stream:
+        found.append(await opened(upstream, address))
+        return found[-1]
+
+    monkeypatch.setattr(Upstream, "open", open)
+    return found
+
+
+def fill(raw: Raw, stream: Stream, data: bytes) -> None:
+    """Send `data` again and again to a Postgres that does not read, until the gateway does not read either."""
+    raw.socket.settimeout(0.2)
+    more = masked(data) + masked(b"", 9)
+    while True:
+        raw.send(more)
+        try:
+            assert raw.frame().opcode == 10  # so that next to nothing is under way
+        except TimeoutError:
+            if stream.writer.transport.get_write_buffer_size() > 1 << 16:  # which is when asyncio waits
+                return
+
+
+needs_rdhup = pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
+
+
+@needs_rdhup
+@pytest.mark.parametrize("how", ["reset", "closed"])
+def test_a_client_that_vanishes_while_postgres_does_not_read(
+    gateway: Gateway, postgres: EmbeddedPostgres, admin: psycopg.Connection[Any], streams: list[Stream], how: str
+) -> None:
+    with Raw(gateway) as raw:
+        pid = log_in(raw, postgres)
+        raw.send(masked(Query(b"select pg_sleep(100)").encode()))
+        sleeping = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
+        wait_for(lambda: admin.execute(sleeping, [pid]).fetchall())
+        fill(raw, streams[0], Query(b"select 1 -- " + b"x" * 10_000).encode())
+        if how == "reset":
+            raw.reset()
+        else:
+            raw.socket.shutdown(socket.SHUT_WR)
+        wait_for(lambda: not admin.execute("select from pg_stat_activity where pid = %s", [pid]).fetchall())
+
+
+@needs_rdhup
+def test_what_was_sent_before_terminate_is_done_when_postgres_reads_it(
+    gateway: Gateway,
+    postgres: EmbeddedPostgres,
+    dsn: str,
+    admin: psycopg.Connection[Any],
+    numbers: Callable[[], list[int]],
+    streams: list[Stream],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noticed = []
+    has_gone = gateway_websocket.has_gone
+    monkeypatch.setattr(gateway_websocket, "has_gone", lambda writer: noticed.append(has_gone(writer)) or noticed[-1])
+    with Raw(gateway) as raw:
+        pid = log_in(raw, postgres)
+        admin.execute("select pg_advisory_lock(4711)")
+        where = b"a = 1 and pg_advisory_lock_shared(4711) is not null"
+        raw.send(masked(Query(b"copy numbers from stdin where " + where).encode()))
+        assert raw.frame().data[:1] == b"G"
+        raw.send(masked(CopyData(b"1\t1\n").encode()))
+        fill(raw, streams[0], CopyData(b"2\t" + b"0" * 10_000 + b"\n").encode())
+        waiting = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        assert admin.execute(waiting, [pid]).fetchall()
+        raw.send(masked(CopyDone().encode()) + masked(Terminate().encode()))
+        raw.socket.shutdown(socket.SHUT_WR)
+        wait_for(lambda: True in noticed)
+        with Raw(gateway) as other:  # which gives the gateway time to go too, if it did
+            other.send(post(dsn, "select 1"))
+            assert other.answer().status == 200
+        assert not streams[0].writer.is_closing()
+        admin.execute("select pg_advisory_unlock(4711)")
+        wait_for(lambda: numbers() == [1])
 
 
 @pytest.mark.parametrize("how", ["reset", "closed"])

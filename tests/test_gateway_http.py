@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
+from neonps.gateway.http import MAX_AHEAD
 
 # Requests that make no sense
 
@@ -286,6 +288,29 @@ def test_requests_that_do_not_wait_for_answers(gateway: Gateway, dsn: str) -> No
             protocol.send(h11.EndOfMessage())
 
 
+@pytest.mark.parametrize("line", [(b"\r\n",), (b"\n",), (b"\r", b"\n")], ids=["together", "newline", "apart"])
+def test_an_empty_line_before_a_request(gateway: Gateway, dsn: str, line: tuple[bytes, ...]) -> None:
+    connection, protocol = talk(gateway, *line, post(dsn, "select 1"), *line, post(dsn, "select 1"), *line)
+    with connection:
+        assert hear(connection, protocol)[0] == 200
+        protocol.start_next_cycle()
+        protocol.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
+        protocol.send(h11.EndOfMessage())
+        assert hear(connection, protocol)[0] == 200
+
+
+def test_other_versions_of_http(gateway: Gateway, dsn: str) -> None:
+    connection, protocol = talk(gateway, post(dsn, "select 1").replace(b"HTTP/1.1", b"HTTP/1.2"))
+    with connection:
+        assert hear(connection, protocol)[0] == 200
+    for version in (b"HTTP/2.0", b"HTTP/0.9"):
+        connection, protocol = talk(gateway, post(dsn, "select 1").replace(b"HTTP/1.1", version))
+        with connection:
+            status, body = hear(connection, protocol)
+            assert (status, json.loads(body).keys()) == (505, {"msg"})
+            assert connection.recv(1) == b""
+
+
 def test_a_body_that_waits_to_be_wanted(gateway: Gateway, dsn: str) -> None:
     request = post(dsn, "select 1 as a", "Expect: 100-continue\r\n")
     head, _, body = request.partition(b"\r\n\r\n")
@@ -335,11 +360,13 @@ def test_http_1_0(gateway: Gateway, dsn: str) -> None:
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         (b"hello\r\n\r\n", 400),
+        (b"\r\n\r\nOPTIONS /sql HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"POST /sql HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000, 431),
     ],
-    ids=["tls", "words", "no host", "no length", "long"],
+    ids=["tls", "words", "empty lines", "http 2", "no host", "no length", "long"],
 )
 def test_what_is_not_http(gateway: Gateway, request_: bytes, status: int) -> None:
     connection, protocol = talk(gateway, request_)
@@ -382,7 +409,18 @@ def test_https(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
 # Ends
 
 
-@pytest.mark.parametrize("ahead", [b"", b"POST /sql HTTP/1.1\r\n"])
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        b"",
+        b"POST /sql HTTP/1.1\r\n",
+        pytest.param(
+            b"x" * (MAX_AHEAD + 1),
+            marks=pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell"),
+        ),
+    ],
+    ids=["nothing", "little", "much"],
+)
 def test_a_client_that_goes_has_its_query_cancelled(
     gateway: Gateway, dsn: str, admin: psycopg.Connection[Any], ahead: bytes
 ) -> None:

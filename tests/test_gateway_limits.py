@@ -18,6 +18,7 @@ from relay import Relay
 import neonps
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream, server
+from neonps.gateway.http import MAX_HEAD
 from neonps.protocol.frontend import Query
 
 needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
@@ -284,6 +285,28 @@ def test_heads_that_are_too_long(gateway: Gateway) -> None:
             assert answer.status == 431
             assert answer.json.keys() == {"msg"}
             assert raw.at_end()
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 431)])
+def test_the_longest_head(gateway: Gateway, more: int, status: int) -> None:
+    head = b"OPTIONS /sql HTTP/1.1\r\nHost: x\r\nA: "
+    with Raw(gateway) as raw:
+        raw.send(head + b"b" * (MAX_HEAD - len(head) - 4 + more) + b"\r\n\r\n")
+        assert raw.answer().status == status
+
+
+def test_a_head_that_is_too_long_behind_a_request(gateway: Gateway, dsn: str, admin: psycopg.Connection[Any]) -> None:
+    with Raw(gateway) as raw:
+        raw.send(post(dsn, "select pg_sleep(100), 'long head'"))
+        wait_for(lambda: active(admin, "'long head'"))
+        raw.send(b"OPTIONS /sql HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20_000 + b"\r\n")
+        mine = "query like '%''long head''%' and pid <> pg_backend_pid()"
+        admin.execute(f"select pg_cancel_backend(pid) from pg_stat_activity where {mine}")
+        assert raw.answer().status == 400
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (431, "close")
+        assert answer.json.keys() == {"msg"}
+        assert raw.at_end()
 
 
 @pytest.mark.parametrize("headers", ["Content-Length: 99999999999", "Content-Length: 67108865"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
 from neonps.gateway import http as gateway_http
 from neonps.gateway import websocket as gateway_websocket
-from neonps.gateway.http import HTTPConnection
+from neonps.gateway.http import HTTPConnection, has_gone
 from neonps.protocol.frontend import Query
 
 
@@ -106,6 +108,31 @@ def test_a_client_that_says_nothing(hasty: Gateway, dsn: str, before: bool) -> N
         if before:
             raw.send(post(dsn, "select 1"))
             assert raw.answer().status == 200
+        assert raw.at_end()
+
+
+def test_a_client_that_says_nothing_but_an_empty_line(hasty: Gateway) -> None:
+    with Raw(hasty) as raw:
+        raw.send("\r\n")
+        assert raw.at_end()
+    with Raw(hasty) as raw:
+        raw.send("\r")
+        assert raw.answer().status == 408
+
+
+@pytest.mark.parametrize("request_", ["HTTP/1.1\r\nHost: x\r\nConnection: close", "HTTP/1.0"], ids=["close", "1.0"])
+def test_nobody_is_listened_to_behind_the_last_request(
+    postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    monkeypatch.setattr(gateway_http, "LINGER_SECONDS", 60)
+    certificates = Certificates(tmp_path)
+    context = ssl.create_default_context(cafile=certificates.ca)
+    with running(Gateway(Upstream(postgres.url), tls=certificates.context())) as gateway, Raw(gateway) as raw:
+        raw.socket = context.wrap_socket(raw.socket, server_hostname="127.0.0.1")
+        raw.send(f"OPTIONS /sql {request_}\r\n\r\n")
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        raw.socket.settimeout(20)
         assert raw.at_end()
 
 
@@ -250,21 +277,30 @@ def test_a_client_that_goes_while_its_answer_comes(
     assert not caplog.records  # asyncio warns when more is written
 
 
+@asynccontextmanager
+async def connected(certificates: Certificates | None = None) -> AsyncIterator[tuple[HTTPConnection, Any]]:
+    """Both ends of a connection; with `certificates` it has TLS."""
+    taken: asyncio.Future[HTTPConnection] = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.set_result(HTTPConnection(reader, writer, idle_timeout=30, head_timeout=30))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=certificates.context() if certificates else None)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        context = ssl.create_default_context(cafile=certificates.ca) if certificates else None
+        _, client = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        http = await taken
+        try:
+            yield http, client
+        finally:
+            client.transport.abort()
+            http.writer.transport.abort()
+
+
 def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    certificates = Certificates(tmp_path)
-    context = ssl.create_default_context(cafile=certificates.ca)
-
     async def main() -> None:
-        taken: asyncio.Future[HTTPConnection] = asyncio.get_running_loop().create_future()
-
-        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            taken.set_result(HTTPConnection(reader, writer, idle_timeout=30, head_timeout=30))
-
-        server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=certificates.context())
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            _, client = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-            http = await taken
+        async with connected(Certificates(tmp_path)) as (http, client):
             client.transport.abort()
             while not http.writer.is_closing():
                 await asyncio.sleep(0.001)
@@ -273,3 +309,42 @@ def test_a_client_with_tls_that_goes_before_its_answer_comes(tmp_path: Path, cap
 
     asyncio.run(main())
     assert not caplog.records
+
+
+class Text(str):
+    """A text of which can be seen whether it is still there."""
+
+
+def test_an_answer_is_there_once_while_the_client_takes_it() -> None:
+    async def main() -> None:
+        async with connected() as (http, client):
+            text = Text("x" * 50_000_000)
+            there = weakref.ref(text)
+            task = asyncio.ensure_future(http.respond(200, text))
+            del text
+            while not http.writer.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            assert there() is None
+            client.transport.abort()
+            with pytest.raises(OSError):  # noqa: PT011
+                await task
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_client_has_gone_even_if_what_it_has_sent_was_not_read(tmp_path: Path, encrypted: bool) -> None:
+    async def main() -> None:
+        async with connected(Certificates(tmp_path) if encrypted else None) as (http, client):
+            http.writer.transport.pause_reading()
+            client.write(b"x" * 10_000)
+            assert not has_gone(http.writer)
+            client.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            while not has_gone(http.writer):
+                await asyncio.sleep(0.001)
+            http.writer.transport.resume_reading()
+            assert await http.reader.read() == b"x" * 10_000
+            assert has_gone(http.writer)  # now that asyncio knows it too
+
+    asyncio.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -11,13 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import trustme
 from gateway_client import active, running, wait_for
+from gateway_raw import handshake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tls_postgres import TLSPostgres
@@ -38,7 +40,8 @@ from wsproto.utilities import LocalProtocolError
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
-from neonps.gateway.websocket import CancelKey
+from neonps.gateway.http import HTTPConnection
+from neonps.gateway.websocket import CancelKey, Tunnel, check_handshake, wants_websocket
 from neonps.protocol.frontend import CancelRequest, SSLRequest, StartupMessage, Terminate
 
 
@@ -331,6 +334,36 @@ def test_what_is_no_handshake(client: Any, name: str, value: str | None, status:
     assert answer.status == status
     assert answer.json.keys() == {"msg"}
     assert answer.headers["neon-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "wanted"),
+    [
+        ("websocket", True),
+        ("WebSocket", True),
+        ("websocket, h2c", True),
+        ("h2c ,websocket", True),
+        ("h2c\r\nUpgrade: websocket", True),
+        ("websocket\r\nUpgrade: h2c", True),
+        ("h2c", False),
+        ("websocket2", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_what_a_client_would_like_to_speak(upgrade: str | None, wanted: bool) -> None:
+    async def main() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(handshake(change={"Upgrade": upgrade}).encode())
+        http = HTTPConnection(reader, cast(asyncio.StreamWriter, None), idle_timeout=30, head_timeout=30)
+        request = await http.next_request()
+        assert request is not None
+        assert wants_websocket(request) is wanted
+        if wanted:
+            check_handshake(request)
+            Tunnel(http, request, 30)
+
+    asyncio.run(main())
 
 
 def test_what_is_sent_before_the_answer_is_not_lost(gateway: Gateway, postgres: EmbeddedPostgres) -> None:

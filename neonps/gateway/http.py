@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import select
 import socket
 import struct
 import time
@@ -42,6 +44,14 @@ RETRY_AFTER = 1
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 1 << 28
 
+#: How often we look whether a client is still there of which nothing more is read for now, in seconds.
+WATCH_SECONDS = 1.0
+
+#: Headers that are lists, in which what several lines say counts together.
+LISTS = ("connection", "upgrade")
+
+_HEAD_END = re.compile(rb"\n\r?\n")
+
 
 class HTTPError(Exception):
     """What is wrong with a request, in the form in which it is answered.
@@ -75,7 +85,10 @@ class Grows(Protocol):
 
 
 class Request(NamedTuple):
-    """The head of a request. Header names are in lower case; of several with one name the last one counts."""
+    """The head of a request.
+
+    Header names are in lower case. Of several with one name the last one counts; `LISTS` are joined.
+    """
 
     method: str
     path: str
@@ -100,8 +113,9 @@ class HTTPConnection:
         self.writer = writer
         self._idle_timeout = idle_timeout
         self._head_timeout = head_timeout
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._h11 = new_protocol()
         self._head_only = False
+        self._end_unknown = False
 
     @property
     def ahead(self) -> bytes:
@@ -118,22 +132,24 @@ class HTTPConnection:
             self._h11.start_next_cycle()
         if self._h11.our_state is not h11.IDLE:
             return None
-        self._head_only = False
-        if not self.ahead and not await self._receive(self._idle_timeout):
+        self._head_only = self._end_unknown = False
+        if not await self._begun():
             return None
         deadline = time.monotonic() + self._head_timeout
-        while (event := self._next_event()) is h11.NEED_DATA:
+        while (event := self._next_head()) is h11.NEED_DATA:
             await self._receive(deadline - time.monotonic())
         if not isinstance(event, h11.Request):
             return None
+        if not event.http_version.startswith(b"1."):
+            self._end_unknown = True
+            raise HTTPError(505, {"msg": "the gateway speaks HTTP/1.1"})
         check_framing(event)
         self._head_only = event.method == b"HEAD"
         target = event.target.decode("ascii")
         if not target.startswith("/") and "://" in target:  # the absolute form (RFC 9112 3.2.2)
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, query = target.partition("?")
-        headers = {name.decode("ascii"): value.decode("utf-8", "replace") for name, value in event.headers}
-        return Request(event.method.decode("ascii"), path, query, headers, event)
+        return Request(event.method.decode("ascii"), path, query, by_name(event), event)
 
     async def body(self, request: Request, limit: int, share: Grows) -> bytearray:
         """The body of `request`, which is the one that came last.
@@ -177,10 +193,12 @@ class HTTPConnection:
         if self.writer.is_closing():  # of TLS asyncio would forget that
             raise ConnectionResetError("the client is gone")
         data = body.encode("utf-8", "replace")
+        del body  # or there would be two of it while the client takes its time
         lines = [("Content-Length", str(len(data))), *headers]
         if data:
             lines.append(("Content-Type", "application/json"))
-        early = self._h11.their_state is not h11.DONE
+        # Who has asked for another protocol may have begun to speak it.
+        early = self._end_unknown or self._h11.their_state not in (h11.DONE, h11.MUST_CLOSE)
         if early:
             lines.append(("Connection", "close"))
         self.writer.transport.set_write_buffer_limits(0)
@@ -197,12 +215,43 @@ class HTTPConnection:
 
     async def until_gone(self) -> None:
         """Wait until the client closes the connection; what it sends meanwhile is kept for later."""
-        with suppress(OSError):
-            while data := await self.reader.read(CHUNK):
+        size = len(self.ahead)
+        try:
+            while size <= MAX_AHEAD:
+                data = await self.reader.read(CHUNK)
+                if not data:
+                    return
                 self._h11.receive_data(data)
-                if len(self.ahead) > MAX_AHEAD:
-                    # Whoever sends that much ahead has to go on without being watched.
-                    await asyncio.get_running_loop().create_future()
+                size += len(data)
+        except OSError:
+            return
+        while not has_gone(self.writer):
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _begun(self) -> bool:
+        """Wait for a request to begin, behind an empty line if need be (RFC 9112 2.2); False when none does in time."""
+        ahead = self.ahead
+        if not ahead:
+            if not await self._receive(self._idle_timeout):
+                return False
+            ahead = self.ahead
+        if ahead == b"\r":
+            await self._receive(self._head_timeout)
+            ahead = self.ahead
+        if not ahead.startswith((b"\r\n", b"\n")):
+            return True
+        self._h11 = new_protocol()  # h11 does not give back what it has got
+        if rest := ahead[ahead.index(b"\n") + 1 :]:
+            self._h11.receive_data(rest)
+            return True
+        return await self._receive(self._idle_timeout)
+
+    def _next_head(self) -> object:
+        """The next event, when that should be a head. h11 has a limit only for one that is not complete."""
+        ahead = self.ahead
+        if len(ahead) > MAX_HEAD and not _HEAD_END.search(ahead, 0, MAX_HEAD):
+            raise HTTPError(431, {"msg": f"the head of the request is too large (max is {MAX_HEAD} bytes)"})
+        return self._next_event()
 
     def _next_event(self) -> object:
         try:
@@ -270,6 +319,20 @@ class HTTPConnection:
             size += len(data)
 
 
+def new_protocol() -> h11.Connection:
+    """The server's end of a connection on which nothing was said yet."""
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+
+
+def by_name(head: h11.Request) -> dict[str, str]:
+    """The headers of a request, as `Request` has them."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("utf-8", "replace")
+        headers[name] = f"{headers[name]}, {value}" if name in LISTS and name in headers else value
+    return headers
+
+
 def check_framing(head: h11.Request) -> None:
     """See to it that nobody on the way here can have seen another end of the request than we do (RFC 9112 6.1, 6.3).
 
@@ -288,3 +351,18 @@ def reset(writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def has_gone(writer: asyncio.StreamWriter) -> bool:
+    """Whether a client has closed the connection, or its half of it, even if what it has sent was not read yet.
+
+    False if this system cannot tell.
+    """
+    sock = writer.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return True  # asyncio has seen it go
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))  # a reset is told in any case
+    return bool(poll.poll(0))

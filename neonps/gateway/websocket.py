@@ -23,7 +23,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from ..protocol.backend import BackendKeyData, BackendParser, ProtocolError, ReadyForQuery
 from ..protocol.frontend import CancelRequest, Terminate
 from .cleanup import to_the_end, within
-from .http import CHUNK, Headers, HTTPConnection, HTTPError, Request
+from .http import CHUNK, WATCH_SECONDS, Headers, HTTPConnection, HTTPError, Request, has_gone
 from .upstream import Stream
 
 #: How long the client may take to answer a close, in seconds.
@@ -112,9 +112,10 @@ class Tunnel:
         self._close_code, self._close_reason = GOING_AWAY, "the gateway shuts down"
         self._postgres_ended = False
         self._terminated = False
+        self._gone = False
         self._deaf = False
         try:
-            self._ws.initiate_upgrade_connection(list(request.head.headers), request.head.target)
+            self._ws.initiate_upgrade_connection(plain_headers(request), request.head.target)
             for _ in self._ws.events():
                 pass
         except (RemoteProtocolError, UnicodeError) as error:
@@ -154,6 +155,12 @@ class Tunnel:
 
     async def _carry_up(self, postgres: Stream) -> None:
         """Carry from the client to Postgres, until the client ends it."""
+        await self._hear(postgres)
+        if self._gone and self._terminated:
+            with suppress(OSError):
+                await postgres.writer.drain()  # what it has asked for before is done, however long that takes
+
+    async def _hear(self, postgres: Stream) -> None:
         data = self._http.ahead
         while True:
             self._ws.receive_data(data)
@@ -178,7 +185,7 @@ class Tunnel:
             if ping is not None:
                 self._writer.write(self._ws.send(ping.response()))
             with suppress(OSError):  # of Postgres's going the other direction hears, after its last words
-                await postgres.writer.drain()
+                await self._let_read(postgres)
             try:
                 await self._writer.drain()
                 data = await self._reader.read(CHUNK)
@@ -186,6 +193,14 @@ class Tunnel:
                 return
             if not data:
                 return
+
+    async def _let_read(self, postgres: Stream) -> None:
+        """Wait for Postgres to read what it was sent, or for the client to go: then no more comes than has arrived."""
+        while not self._gone and postgres.writer.transport.get_write_buffer_size():
+            with suppress(asyncio.TimeoutError):
+                await within(WATCH_SECONDS, postgres.writer.drain())
+                return
+            self._gone = has_gone(self._writer)
 
     async def _carry_down(self, postgres: Stream, key: CancelKey, begun: Callable[[], object]) -> None:
         """Carry from Postgres to the client, until Postgres ends it."""
@@ -234,13 +249,37 @@ class Tunnel:
             while await self._reader.read(CHUNK):
                 pass
             return
+        understood = True
         while self._ws.state is not ConnectionState.CLOSED:
             data = await self._reader.read(CHUNK)
             if not data:
                 return
-            self._ws.receive_data(data)
-            for _ in self._ws.events():
-                pass
+            if understood:  # what comes behind a mistake wsproto would keep
+                self._ws.receive_data(data)
+                understood = not any(isinstance(event, CloseConnection) for event in self._ws.events())
+
+
+def wants_websocket(request: Request) -> bool:
+    """Whether a request is for a WebSocket, perhaps among other protocols."""
+    return "websocket" in tokens(request, "upgrade")
+
+
+def plain_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """The headers of a request in a form that wsproto understands.
+
+    Of `Connection` and `Upgrade` it looks at the last line only, and it does not know that the other one is a list.
+    """
+    lines = [(name, value) for name, value in request.head.headers if name not in (b"connection", b"upgrade")]
+    if "upgrade" in tokens(request, "connection"):
+        lines.append((b"connection", b"Upgrade"))
+    if wants_websocket(request):
+        lines.append((b"upgrade", b"websocket"))
+    return lines
+
+
+def tokens(request: Request, name: str) -> set[str]:
+    """What a header lists, in lower case."""
+    return {token.strip().lower() for token in request.headers.get(name, "").split(",")}
 
 
 def check_handshake(request: Request) -> None:
