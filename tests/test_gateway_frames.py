@@ -72,6 +72,7 @@ def test_a_wrong_handshake(gateway: Gateway, request_: str, status: int) -> None
         {"Connection": "keep-alive , uPGRADE"},
         {"Connection": "upgrade,\r\nConnection: "},
         {"Upgrade": "WebSocket"},
+        {"Upgrade": "websocket, h2c"},
     ],
 )
 def test_a_handshake_in_other_words(gateway: Gateway, postgres: EmbeddedPostgres, change: dict[str, str]) -> None:

@@ -72,14 +72,21 @@ def test_what_only_looks_like_values(small_client: Client) -> None:
     assert answer.json["rows"] == [{"length": len(text)}]
 
 
+#: So many commas are more than what need not be counted exactly.
+MANY = 20_000
+
+
 @pytest.mark.parametrize(
     ("value", "size"),
     [
-        ([1, 2], 0),
-        (["," * 10_000], 0),
-        ([1] * 10_001, 10_000 * 100),
-        (['\\"],[' * 10_000, "\\\\"] * 2000, 3999 * 100),
-        ([{}] * 2000, 1999 * 100 + 2000 * 300),
+        ([1, 2], 100),
+        (["," * 1000], 100_000),  # it takes little even if they were values
+        (["," * MANY], 0),
+        (["{" * MANY], 0),
+        ([1] * (MANY + 1), MANY * 100),
+        ([{}] * MANY, (MANY - 1) * 100 + MANY * 300),
+        (['\\"],[', "\\\\", '"', ","] * MANY, (4 * MANY - 1) * 100),
+        (["\\" * 3 + '",{' + "x" * number for number in range(3000)], 2999 * 100),  # escapes on the edges of pieces
     ],
 )
 def test_what_values_take(value: object, size: int) -> None:

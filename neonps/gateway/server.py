@@ -26,7 +26,7 @@ from .room import Room, Share
 from .sqlhttp import parse_batch, parse_login
 from .upstream import Upstream
 from .values import memory_for
-from .websocket import Tunnel, check_handshake
+from .websocket import Tunnel, check_handshake, wants_websocket
 
 T = TypeVar("T")
 
@@ -241,7 +241,7 @@ class Gateway:
                 # Nothing here keeps the text: it can be large, and a client slow.
                 await http.respond(200, await unless_gone(http, self._sql(request, body, share, answers)), headers)
                 return True
-        if request.path in ("/v1", "/v2") and request.headers.get("upgrade", "").lower() == "websocket":
+        if request.path in ("/v1", "/v2") and wants_websocket(request):
             await self._tunnel(http, request, headers)
             return False
         if request.path != "/sql" or request.method != "OPTIONS":
