@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 import trustme
-from gateway_client import wait_for
+from gateway_client import running, wait_for
+from gateway_raw import Raw
 from tls_postgres import TLSPostgres
 from transports import through_gateway
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
 from neonps.endpoint import Endpoint
-from neonps.gateway import Gateway
+from neonps.gateway import Gateway, Upstream
 from neonps.local import serve
 from neonps.net.addresses import interleaved
 from neonps.protocol.proxy import ConnectRequest
@@ -122,6 +123,35 @@ def test_localhost_is_this_machine_whoever_answers_for_it(
     with pytest.raises(neonps.OperationalError, match="leads to another machine"):
         run()
     assert asked
+
+
+def own_address() -> str | None:
+    """An address of this machine at which others can reach it; None if there is none. Nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("192.0.2.1", 9))
+            return str(sock.getsockname()[0])
+    except OSError:
+        return None
+
+
+@pytest.mark.skipif(own_address() is None, reason="this machine has no address but loopback")
+def test_so_it_is_for_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    address, real = own_address(), socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return real(address if host == "localhost" else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with socket.create_server((str(address), 0)) as listener:
+        upstream = Upstream(f"postgresql://u:p@localhost:{listener.getsockname()[1]}/d")
+        with running(Gateway(upstream)) as gateway, Raw(gateway) as raw:
+            answer = raw.upgrade()
+            assert answer.status == 503
+            assert "leads to another machine" in answer.json["msg"]
+            client, _ = listener.accept()
+            with client:
+                assert client.recv(100) == b""
 
 
 @through_gateway

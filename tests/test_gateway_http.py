@@ -19,6 +19,8 @@ import psycopg
 import pytest
 import trustme
 from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
+from gateway_raw import Raw
+from shown import logged
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream
@@ -500,3 +502,22 @@ def test_no_password_is_logged(client: Client, postgres: EmbeddedPostgres, caplo
     client.query("select 1", (), {"Neon-Connection-String": postgres.url.replace("/postgres", "/nowhere")})
     client.query("select 1", (), {"Neon-Connection-String": f"{postgres.url}\x80[%zz"})
     assert postgres.password not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("HEAD /sql HTTP/2.0", 505),
+        ("HEAD /sql HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", 400),
+    ],
+)
+def test_the_answer_to_a_wrong_head_request(gateway: Gateway, head: str, status: int) -> None:
+    """It has no body, and is no mistake of the gateway."""
+    with logged() as parts, Raw(gateway) as raw:
+        raw.send(f"{head}\r\nHost: x\r\n\r\n")
+        said = b""
+        while data := raw.socket.recv(1 << 16):
+            said += data
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    assert said.endswith(b"\r\n\r\n")
+    assert not any("mistake" in part for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -79,14 +80,14 @@ MANY = 20_000
 @pytest.mark.parametrize(
     ("value", "size"),
     [
-        ([1, 2], 100),
-        (["," * 1000], 100_000),  # it takes little even if they were values
-        (["," * MANY], 0),
-        (["{" * MANY], 0),
-        ([1] * (MANY + 1), MANY * 100),
-        ([{}] * MANY, (MANY - 1) * 100 + MANY * 300),
-        (['\\"],[', "\\\\", '"', ","] * MANY, (4 * MANY - 1) * 100),
-        (["\\" * 3 + '",{' + "x" * number for number in range(3000)], 2999 * 100),  # escapes on the edges of pieces
+        ([1, 2] * 1000, 0),  # it takes little
+        (["," * MANY], 100),
+        (["{" * MANY], 100),
+        ([1] * MANY, MANY * 100),
+        ([[[]]] * MANY, 3 * MANY * 100),
+        ([{}] * MANY, MANY * 100 + MANY * 300),
+        (['\\"],[', "\\\\", '"', ","] * MANY, 4 * MANY * 100),
+        (["\\" * 3 + '",{' + "x" * number for number in range(3000)], 3000 * 100),  # escapes on the edges of pieces
     ],
 )
 def test_what_values_take(value: object, size: int) -> None:
@@ -226,6 +227,48 @@ def test_no_room_for_another_large_answer(
     room.give(taken)
     assert small_client.query(large.replace("(1)", "(2)")).status == 200
     wait_for(lambda: room._left == room.size)
+
+
+@pytest.mark.parametrize("ending", ["commit", "prepare transaction 'neonps'"])
+def test_no_room_behind_what_has_committed(
+    small: Gateway, small_client: Client, numbers: Callable[[], list[int]], admin: Any, ending: str
+) -> None:
+    """503 would say that nothing was done."""
+    room = small._answers
+    taken = room.size - 50_000
+    room.take(taken)
+    statements = [INSERT, ending, "select repeat('x', 90000)"]
+    try:
+        assert small_client.batch([{"query": statement} for statement in statements]).status == 507
+    finally:
+        if ending != "commit":
+            admin.execute("commit prepared 'neonps'")
+    assert numbers() == [1]
+    room.give(taken)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"query": "select 1", "params": ["' + "x" * (2 << 20) + '"]}',
+        '{"query": "select 1", "params": [' + "1" * 100_000,
+        '{"query": "select $1::int", "params": ["' + "x" * 100_000 + '"]}',
+        '{"query": "select repeat(\'x\', 1000000)"}',
+    ],
+    ids=["too large", "no JSON", "no number", "a large result"],
+)
+def test_nothing_of_a_request_is_left_behind_its_error(small: Gateway, small_client: Client, body: str) -> None:
+    """What an error holds is given back with it, and does not wait for the garbage collector."""
+    small_client.query("select 1")
+    gc.collect()
+    gc.disable()
+    try:
+        assert small_client.request(body).status in (400, 413, 507)
+        small_client.connection.close()
+        assert small_client.query("select 1").status == 200
+        wait_for(lambda: not any(isinstance(each, HTTPError) for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 def test_answers_are_counted_as_they_are_sent(

@@ -52,7 +52,8 @@ def _ask(session: Session, query: bytes) -> Flow[bytes | None]:
     except e.Error as fatal:
         error = fatal
     if error is not None:
-        raise e.OperationalError(f"target_session_attrs could not be checked: {error}") from None
+        text = f"target_session_attrs could not be checked: {error}"
+        raise e.OperationalError(text, fields=error._fields) from None
     for result in collector.results:
         for row in result.rows(0, 1):
             return row[0]

@@ -17,12 +17,15 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.ensure_future(work)
     cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    result = task.result()
+    try:
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                cancelled = True
+        result = task.result()
+    finally:
+        del task  # with an exception it would be in a cycle, and what the calls in that hold stay in memory
     if cancelled:
         raise asyncio.CancelledError
     return result
@@ -39,7 +42,7 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(1)
+        self._turn = asyncio.Lock()
 
     async def do(self, size: int, work: Callable[[], T]) -> T:
         """Do `work`, which takes a time that grows with `size`, in bytes."""
@@ -69,14 +72,17 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], lost: Callable[[T
     """
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.wait((task,), timeout=max(seconds, 0.0))
-    except asyncio.CancelledError:
+        try:
+            await asyncio.wait((task,), timeout=max(seconds, 0.0))
+        except asyncio.CancelledError:
+            await give_up(task, lost)
+            raise
+        if task.done():
+            return task.result()
         await give_up(task, lost)
-        raise
-    if task.done():
-        return task.result()
-    await give_up(task, lost)
-    raise asyncio.TimeoutError
+        raise asyncio.TimeoutError
+    finally:
+        del task  # see `to_the_end`
 
 
 async def give_up(task: asyncio.Future[T], lost: Callable[[T], object] | None) -> None:

@@ -11,7 +11,7 @@ from ..flows.channel import Channel
 from ..flows.requests import Flow
 from ..flows.session import Session
 from ..protocol import frontend as f
-from ..protocol.backend import BackendMessage, CopyInResponse, DataRows, RowDescription
+from ..protocol.backend import BackendMessage, CommandComplete, CopyInResponse, DataRows, RowDescription
 from ..protocol.collector import Collector
 from ..protocol.result import Result
 from .http import HTTPError
@@ -24,8 +24,11 @@ _COLUMN = 120
 #: What a statement is answered with beside that, and all of them together, in bytes: messages, and notices.
 _STATEMENT, _BATCH = 100, 1 << 20
 
-#: Is told how large something has become, in bytes, and may raise an HTTPError.
-Grow = Callable[[int], None]
+#: Is told how large results have become, in bytes, and whether a statement has committed; may raise an HTTPError.
+Grow = Callable[[int, bool], None]
+
+#: The tags of what makes something of a transaction last, before the end of the batch.
+_LASTING = frozenset({"COMMIT", "PREPARE TRANSACTION"})
 
 
 def most_received(batch: Batch, max_size: int) -> int:
@@ -63,6 +66,7 @@ class BoundedCollector(Collector):
 
     Attributes:
         size: how large they are.
+        committed: a statement has committed.
     """
 
     def __init__(self, max_size: int, grow: Grow) -> None:
@@ -70,6 +74,7 @@ class BoundedCollector(Collector):
         self._max_size = max_size
         self._grow = grow
         self.size = 0
+        self.committed = False
 
     def handle(self, event: BackendMessage) -> None:
         """Take one event.
@@ -81,9 +86,11 @@ class BoundedCollector(Collector):
             self.size += event.stop - event.start
         elif isinstance(event, RowDescription):
             self.size += sum(_COLUMN + len(field.name) for field in event.fields)
+        elif isinstance(event, CommandComplete):
+            self.committed = self.committed or event.tag in _LASTING
         if self.size > self._max_size:
             raise too_large(self._max_size)
-        self._grow(self.size)
+        self._grow(self.size, self.committed)
         super().handle(event)
 
 
@@ -93,12 +100,14 @@ class Outcome(NamedTuple):
     Attributes:
         results: one for each statement.
         array_types: the types in them that are arrays.
-        size: how large they are, in bytes.
+        size: how much they take, in bytes.
+        committed: a statement has committed.
     """
 
     results: Sequence[Result]
     array_types: ArrayTypes
     size: int
+    committed: bool
 
 
 def run_batch(session: Session, batch: Batch, max_size: int, grow: Grow) -> Flow[Outcome]:
@@ -136,7 +145,7 @@ def run_batch(session: Session, batch: Batch, max_size: int, grow: Grow) -> Flow
             if batch.transaction is not None:
                 raise
             raise no_answer(batch, str(error)) from None
-    return Outcome(results, array_types, collector.size)
+    return Outcome(results, array_types, collector.size + _STATEMENT * len(results), collector.committed)
 
 
 def commit(session: Session, batch: Batch) -> Flow[None]:

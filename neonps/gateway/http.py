@@ -69,6 +69,11 @@ class HTTPError(Exception):
         self.headers = headers
 
 
+def too_large(limit: int) -> HTTPError:
+    """The answer to a request of more than `limit` bytes."""
+    return HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
+
+
 def unavailable(body: object) -> HTTPError:
     """The answer when nothing was done, and might be done if it is asked for again later.
 
@@ -140,11 +145,11 @@ class HTTPConnection:
             await self._receive(deadline - time.monotonic())
         if not isinstance(event, h11.Request):
             return None
+        self._head_only = event.method == b"HEAD"
         if not event.http_version.startswith(b"1."):
             self._end_unknown = True
             raise HTTPError(505, {"msg": "the gateway speaks HTTP/1.1"})
         check_framing(event)
-        self._head_only = event.method == b"HEAD"
         target = event.target.decode("ascii")
         if not target.startswith("/") and "://" in target:  # the absolute form (RFC 9112 3.2.2)
             target = "/" + target.partition("://")[2].partition("/")[2]
@@ -161,9 +166,8 @@ class HTTPConnection:
         Raises:
             HTTPError: it is too long, or not HTTP, or does not come in time.
         """
-        too_large = HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
         if int(request.headers.get("content-length", 0)) > limit:
-            raise too_large  # before it is sent, if the client waits to hear that it may
+            raise too_large(limit)  # before it is sent, if the client waits to hear that it may
         body = bytearray()
         chunks = 0
         start = time.monotonic()
@@ -171,7 +175,7 @@ class HTTPConnection:
             if isinstance(event, h11.Data):
                 chunks += event.chunk_end
                 if len(body) + len(event.data) > limit:
-                    raise too_large
+                    raise too_large(limit)
                 if chunks > MAX_CHUNKS + len(body) // MIN_CHUNK:
                     raise HTTPError(413, {"message": "request comes in too many small chunks"})
                 share.grow(len(body) + len(event.data))

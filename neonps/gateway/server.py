@@ -224,8 +224,11 @@ class Gateway:
                 if request is None:
                     return
                 going_on = await self._answer(http, request, headers)
+                continue
             except HTTPError as error:
-                await http.respond(error.status, to_text(error.body), (*headers, *error.headers))
+                answer = (error.status, to_text(error.body), (*headers, *error.headers))
+            # Not before the error is gone, and with it the calls in which the request and its results are.
+            await http.respond(*answer)
 
     async def _answer(self, http: HTTPConnection, request: Request, headers: Headers) -> bool:
         """Answer one request; gives whether there can be another after it.
@@ -357,7 +360,9 @@ async def unless_gone(http: HTTPConnection, work: Coroutine[Any, Any, T]) -> T:
     finally:
         for each in (task, gone):
             each.cancel()
+        del each
         await to_the_end(ignore(task, gone))
+        del task, gone  # see `to_the_end`
 
 
 async def ignore(*tasks: asyncio.Future[Any]) -> None:

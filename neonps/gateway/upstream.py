@@ -77,6 +77,9 @@ class Stream:
             transport, _ = await loop.create_unix_connection(lambda: protocol, address)
         else:
             transport, _ = await loop.create_connection(lambda: protocol, host, settings.port)
+            if is_loopback(host) and not is_loopback(transport.get_extra_info("peername")[0]):
+                transport.abort()  # the resolver has led us there
+                raise ProtocolError(f"host {host!r} leads to another machine")
         if settings.tls is not None:
             try:
                 reader, protocol, transport = await secure(reader, transport, settings.tls, direct=settings.direct_tls)
@@ -225,13 +228,13 @@ class Upstream:
             lazy=False,
         )
 
-        def grow(size: int) -> None:
+        def grow(size: int, committed: bool) -> None:
             try:
                 share.grow(size)
             except HTTPError:
-                if batch.transaction is not None:
+                if batch.transaction is not None and not committed:
                     raise
-                raise no_room() from None  # the statement may have been run
+                raise no_room() from None  # something may have been done for good
 
         runner = AsyncRunner()
         runner.most_ahead = most_received(batch, max_size)
@@ -248,9 +251,10 @@ class Upstream:
                     raise bad_request(reason) from None
                 raise unavailable(str(error)) from None
             try:
-                results, types, size = await runner.run(session.guard(run_batch(session, batch, max_size, grow), None))
-                body = await aside.do(size, partial(answer, batch, results, types, _AS_JSON * max_size))
-                grow(size + len(body))
+                found = await runner.run(session.guard(run_batch(session, batch, max_size, grow), None))
+                make = partial(answer, batch, found.results, found.array_types, _AS_JSON * max_size)
+                body = await aside.do(found.size, make)
+                grow(found.size + len(body), found.committed)
                 await runner.run(session.guard(commit(session, batch), None))
                 return body
             finally:

@@ -23,7 +23,7 @@ class Number(str):
 #: What a value takes in memory beside its text, and what an object takes more, in bytes.
 _VALUE, _OBJECT = 100, 300
 
-#: What takes no more than this need not be known better, in bytes.
+#: What takes no more than this is not counted, in bytes.
 _LITTLE = 1 << 20
 
 #: How much of a document is looked at in one go, in bytes: other threads have their turn in between.
@@ -31,9 +31,9 @@ _PIECE = 1 << 18
 
 
 def memory_for(document: bytes | bytearray) -> int:
-    """About how much memory the values of a JSON document take beside their text, or more, in bytes."""
-    if (most := _weight(document)) <= _LITTLE:
-        return most
+    """About how much memory the values of a JSON document take beside their text, in bytes; 0 for little."""
+    if _weight(document) <= _LITTLE:
+        return 0
     found = 0
     in_string = False
     begun = b""  # an escape that goes on in the next piece
@@ -48,7 +48,7 @@ def memory_for(document: bytes | bytearray) -> int:
 
 
 def _weight(structure: bytes | bytearray) -> int:
-    return _VALUE * structure.count(b",") + _OBJECT * structure.count(b"{")
+    return _VALUE * (structure.count(b",") + structure.count(b"[")) + _OBJECT * structure.count(b"{")
 
 
 def parse_json(document: bytes | bytearray) -> object:
