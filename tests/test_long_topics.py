@@ -33,10 +33,31 @@ def test_faults(postgres: EmbeddedPostgres, gateway: Gateway) -> None:
     assert figures["faults"] == sum(figures.get(kind, 0) for kind in (*CUTS, *STALLS, *HARMLESS))
 
 
+def test_faults_end_when_each_offset_was_taken(
+    postgres: EmbeddedPostgres, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "positions", lambda sizes: 6)
+    monkeypatch.setattr(faults, "_SHARE", 3)
+    with small_pieces(), FaultRuns(postgres, gateway) as runs:
+        figures = faults.break_lines(runs, [Way("tcp", False)], time.monotonic() + 1000)
+    assert (figures["offsets"], figures["offsets cut"]) == (6, 6)
+
+
 def test_an_order_takes_each_once() -> None:
     order = faults._Order(1234)
-    assert sorted(order.take() for _ in range(1234)) == list(range(1234))
+    assert sorted(order.take() for _ in range(1234)) == [(number, 0) for number in range(1234)]
     assert order.taken == 1234
+    assert order.take()[1] == 1
+
+
+def test_an_order_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = faults._Order(1000)
+    taken = [whole.take() for _ in range(1000)]
+    monkeypatch.setenv(faults.BEGUN, "0.25")
+    rest = faults._Order(1000)
+    assert [rest.take() for _ in range(750)] == taken[250:]
+    monkeypatch.setenv(faults.BEGUN, "1")
+    assert faults._Order(1000).take() == (taken[0][0], 1)
 
 
 @pytest.fixture

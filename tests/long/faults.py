@@ -1,8 +1,9 @@
 """Breaks the line at every byte: each offset of both directions, of each way to the server, with each kind of cut.
 
-As many as there is time for are taken, those that were not evenly among those that were: after one pass the line was
-cut at each offset, by one of the kinds, and after the next by another. In between it stalls at some, is slow at some,
-and calls are interrupted. There are some processes, since much of it is waiting; each has some of the ways.
+As many as there is time for are taken, those that were not evenly among those that were. It ends when the line was cut
+at each offset, by one of the kinds; another run can go on where it was, see `BEGUN`, and takes another kind in the next
+pass. In between it stalls at some, is slow at some, and calls are interrupted. There are some processes, since much of
+it is waiting; each has some of the ways.
 
 "offsets cut" are those where it did happen. The last ones of a way may not occur: a TLS handshake is some bytes longer
 or shorter each time, and so is what a lazy connection does, which leaves its login to one step or another.
@@ -56,7 +57,8 @@ _TURNS = 5
 #: Who takes longer for one workload hangs, in seconds, and is ended. Most of them are over in a tenth of a second.
 _HANGS = 120.0
 
-#: The variable that says which part of the offsets another run has taken, such as 0.6: this one goes on behind them.
+#: The variable that says which part of the offsets other runs have taken, such as 0.6: this one goes on behind them.
+#: With 1 all of them are taken, by the next kind.
 BEGUN = "FAULTS_BEGUN"
 
 _GROWN = "memory grown in one process at most, KB"
@@ -77,9 +79,11 @@ class _Order:
         self.taken = 0
         self.fired = bytearray(total)
 
-    def take(self) -> int:
+    def take(self) -> tuple[int, int]:
+        """The next one, and how often all of them were taken before."""
         self.taken += 1
-        return (self._begun + self.taken) * self._step % self.total
+        number = self._begun + self.taken
+        return number * self._step % self.total, (number - 1) // self.total
 
 
 def main(seconds: float) -> dict[str, int]:
@@ -128,8 +132,8 @@ def break_lines(
 
     def fault(way: Way, kinds: Sequence[str], order: _Order, number: int | None = None) -> None:
         alive()
-        at = order.take()
-        number = order.taken // order.total + at if number is None else number
+        at, passes = order.take()
+        number = passes + at if number is None else number
         order.fired[at] |= runs.run(way, fault_at(kinds[number % len(kinds)], sizes[way], at))
 
     for way in ways:
@@ -139,7 +143,7 @@ def break_lines(
     runs.settle()
     before, warm = descriptors(), 0
     turns = 0
-    while time.monotonic() < end or not turns:
+    while (time.monotonic() < end and any(order.taken < order.total for order in cuts.values())) or not turns:
         for way in ways:
             for _ in range(cuts[way].total // _SHARE):
                 fault(way, CUTS, cuts[way])
