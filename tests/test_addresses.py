@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -152,6 +154,19 @@ def test_so_it_is_for_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
             client, _ = listener.accept()
             with client:
                 assert client.recv(100) == b""
+
+
+def test_a_connection_whose_other_end_is_gone_again(
+    monkeypatch: pytest.MonkeyPatch, postgres: EmbeddedPostgres
+) -> None:
+    """The system does not know any more where it leads, nor does asyncio."""
+
+    def getpeername(sock: socket.socket) -> Any:
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    with running(Gateway(Upstream(postgres.url))) as gateway, Raw(gateway) as raw:
+        monkeypatch.setattr(socket.socket, "getpeername", getpeername)
+        assert raw.upgrade().status == 101
 
 
 @through_gateway

@@ -77,7 +77,8 @@ class Stream:
             transport, _ = await loop.create_unix_connection(lambda: protocol, address)
         else:
             transport, _ = await loop.create_connection(lambda: protocol, host, settings.port)
-            if is_loopback(host) and not is_loopback(transport.get_extra_info("peername")[0]):
+            peer = transport.get_extra_info("peername")  # None if it has ended already
+            if peer and is_loopback(host) and not is_loopback(peer[0]):
                 transport.abort()  # the resolver has led us there
                 raise ProtocolError(f"host {host!r} leads to another machine")
         if settings.tls is not None:
