@@ -61,7 +61,7 @@ def test_a_wrong_handshake(gateway: Gateway, request_: str, status: int) -> None
         assert answer.json
         if status == 426:
             assert answer.headers["sec-websocket-version"] == "13"
-            assert answer.headers["upgrade"] == "websocket"
+            assert answer.headers["upgrade"].lower() == "websocket"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,11 @@ def test_a_handshake_in_other_words(gateway: Gateway, postgres: EmbeddedPostgres
     with Raw(gateway) as raw:
         raw.send(handshake(change=change))
         answer = raw.answer()
-        assert (answer.status, answer.headers["connection"], answer.headers["upgrade"]) == (101, "Upgrade", "websocket")
+        assert (answer.status, answer.headers["connection"], answer.headers["upgrade"].lower()) == (
+            101,
+            "Upgrade",
+            "websocket",
+        )
         raw.send(masked(startup(postgres)))
         assert raw.frame().data[:1] == b"R"
 
