@@ -106,7 +106,7 @@ class BaseConnection(TwoPhaseCommit, Generic[Row]):
         if self._process != os.getpid():  # a thread of the parent had it, and goes before anything else does
             self._leave_to_parent()
         shown = repr(self)
-        # A pool may leave them.
+        # A session is lost, or over HTTP a socket or statements that wait for commit; a pool may do that.
         lost = transport.has_session or self._runner.fileno() != -1 or transport.waits
         was_closed, transport.closed = transport.closed, True
         self._runner.close()  # which another thread or task may have left to whoever was in a call

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import pytest
 
 from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway
@@ -47,6 +50,12 @@ class Frame(NamedTuple):
     def close_code(self) -> int:
         assert self.opcode == 8
         return int.from_bytes(self.data[:2], "big")
+
+
+needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
+
+#: The gateway can see that a client has gone whose data it does not read.
+needs_rdhup = pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
 
 
 class Raw:

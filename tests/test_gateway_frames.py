@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from gateway_client import wait_for
-from gateway_raw import Frame, Raw, handshake, log_in, masked, post, resident, startup
+from gateway_raw import Frame, Raw, handshake, log_in, masked, needs_proc, needs_rdhup, post, resident, startup
 
 import neonps
 from neonps.embedded import EmbeddedPostgres
@@ -21,8 +20,6 @@ from neonps.gateway import websocket as gateway_websocket
 from neonps.gateway.upstream import Stream
 from neonps.local import serve
 from neonps.protocol.frontend import CancelRequest, CopyData, CopyDone, Query, Terminate
-
-needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
 
 # The handshake
 
@@ -217,15 +214,21 @@ def test_clients_that_never_read(gateway: Gateway, postgres: EmbeddedPostgres, a
     wait_for(lambda: not admin.execute("select from pg_stat_activity where pid = any(%s)", [pids]).fetchall())
 
 
+def fall_asleep(raw: Raw, postgres: EmbeddedPostgres, admin: psycopg.Connection[Any]) -> int:
+    """Begin a session and have Postgres sleep in it, so that it reads nothing; gives the process id."""
+    pid = log_in(raw, postgres)
+    raw.send(masked(Query(b"select pg_sleep(100)").encode()))
+    sleeping = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
+    wait_for(lambda: admin.execute(sleeping, [pid]).fetchall())
+    return pid
+
+
 @needs_proc
 def test_a_postgres_that_does_not_read(
     gateway: Gateway, postgres: EmbeddedPostgres, admin: psycopg.Connection[Any]
 ) -> None:
     with Raw(gateway) as raw:
-        pid = log_in(raw, postgres)
-        raw.send(masked(Query(b"select pg_sleep(100)").encode()))
-        sleeping = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
-        wait_for(lambda: admin.execute(sleeping, [pid]).fetchall())
+        pid = fall_asleep(raw, postgres, admin)
         before = resident()
         raw.socket.settimeout(0.5)
         sent = 0
@@ -271,19 +274,13 @@ def fill(raw: Raw, stream: Stream, data: bytes) -> None:
                 return
 
 
-needs_rdhup = pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
-
-
 @needs_rdhup
 @pytest.mark.parametrize("how", ["reset", "closed"])
 def test_a_client_that_vanishes_while_postgres_does_not_read(
     gateway: Gateway, postgres: EmbeddedPostgres, admin: psycopg.Connection[Any], streams: list[Stream], how: str
 ) -> None:
     with Raw(gateway) as raw:
-        pid = log_in(raw, postgres)
-        raw.send(masked(Query(b"select pg_sleep(100)").encode()))
-        sleeping = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
-        wait_for(lambda: admin.execute(sleeping, [pid]).fetchall())
+        pid = fall_asleep(raw, postgres, admin)
         fill(raw, streams[0], Query(b"select 1 -- " + b"x" * 10_000).encode())
         if how == "reset":
             raw.reset()

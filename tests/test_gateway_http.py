@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import psycopg
 import pytest
 import trustme
 from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
-from gateway_raw import Raw
+from gateway_raw import Raw, needs_rdhup
 from shown import logged
 
 from neonps.embedded import EmbeddedPostgres
@@ -418,7 +417,7 @@ def test_https(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
         b"POST /sql HTTP/1.1\r\n",
         pytest.param(
             b"x" * (MAX_AHEAD + 1),
-            marks=pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell"),
+            marks=needs_rdhup,
         ),
     ],
     ids=["nothing", "little", "much"],

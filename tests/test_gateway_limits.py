@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import ExitStack, closing
@@ -12,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from gateway_client import ERROR_FIELDS, Client, active, running, wait_for
-from gateway_raw import Raw, handshake, log_in, masked, post, post_body, resident, startup
+from gateway_raw import Raw, handshake, log_in, masked, needs_proc, post, post_body, resident, startup
 from relay import Relay
 
 import neonps
@@ -20,8 +19,6 @@ from neonps.embedded import EmbeddedPostgres
 from neonps.gateway import Gateway, Upstream, server
 from neonps.gateway.http import MAX_HEAD
 from neonps.protocol.frontend import Query
-
-needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured on Linux only")
 
 # Connections
 

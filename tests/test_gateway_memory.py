@@ -24,7 +24,7 @@ from neonps.flows.requests import Open, Receive, Send
 from neonps.gateway import Gateway, Upstream, server, upstream
 from neonps.gateway.execution import BoundedChannel
 from neonps.gateway.http import HTTPError
-from neonps.gateway.room import FREE
+from neonps.gateway.room import FREE, busy
 from neonps.gateway.sqlhttp import MAX_FIELD, error_fields
 from neonps.gateway.values import memory_for
 from neonps.net.blocking import BlockingRunner
@@ -126,16 +126,33 @@ def test_others_are_heard_meanwhile(
 
 def test_what_a_session_may_say() -> None:
     """Whatever it is: one row may be larger than all that there is, and notices are counted too."""
-    flow = BoundedChannel(1000, MOST).receive()
+    flow = BoundedChannel(1000, busy).receive()
     assert isinstance(next(flow), Receive)
     with pytest.raises(StopIteration):
         flow.send(b"x" * 1000)
-    channel = BoundedChannel(1000, MOST)
-    flow = channel.receive()
+    flow = BoundedChannel(1000, busy).receive()
     next(flow)
     with pytest.raises(HTTPError) as caught:
         flow.send(b"x" * 1001)
-    assert caught.value.status == 507
+    assert caught.value.status == 503
+
+
+def test_what_a_session_may_say_to_a_commit(small_client: Client, numbers: Callable[[], list[int]], admin: Any) -> None:
+    """Its own limit, so that what came before does not make it unknown; what is more, does."""
+    admin.execute("""
+        create function talk() returns trigger language plpgsql as $$
+        begin for i in 1..new.b loop raise notice '%', repeat('x', 1000); end loop; return new; end $$;
+        create constraint trigger talk after insert on numbers deferrable initially deferred
+        for each row execute function talk()
+    """)
+    try:
+        talk = "do $$ begin for i in 1..1100 loop raise notice '%', repeat('x', 1000); end loop; end $$"
+        insert = {"query": "insert into numbers values (1, 900)"}
+        assert small_client.batch([{"query": talk}, insert]).status == 200
+        assert numbers() == [1]
+        assert small_client.batch([{"query": "insert into numbers values (2, 5000)"}]).status == 502
+    finally:
+        admin.execute("drop function talk() cascade")
 
 
 @pytest.mark.parametrize(
@@ -208,14 +225,18 @@ def test_the_severity_of_an_error_is_in_no_language() -> None:
 
 # Answers
 
+#: How much room there is: too little for the rows, or only for their JSON.
+left = pytest.mark.parametrize("left", [10_000, 50_000])
 
+
+@left
 def test_no_room_for_another_large_answer(
-    small: Gateway, small_client: Client, numbers: Callable[[], list[int]]
+    small: Gateway, small_client: Client, numbers: Callable[[], list[int]], left: int
 ) -> None:
     """A client that does not read its answer keeps it in memory."""
     large = f"{INSERT} returning repeat('x', 90000)"
     room = small._answers
-    taken = room.size - 50_000
+    taken = room.size - left
     room.take(taken)
     answer = small_client.batch([{"query": large}])
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
@@ -229,13 +250,14 @@ def test_no_room_for_another_large_answer(
     wait_for(lambda: room._left == room.size)
 
 
+@left
 @pytest.mark.parametrize("ending", ["commit", "prepare transaction 'neonps'"])
 def test_no_room_behind_what_has_committed(
-    small: Gateway, small_client: Client, numbers: Callable[[], list[int]], admin: Any, ending: str
+    small: Gateway, small_client: Client, numbers: Callable[[], list[int]], admin: Any, ending: str, left: int
 ) -> None:
     """503 would say that nothing was done."""
     room = small._answers
-    taken = room.size - 50_000
+    taken = room.size - left
     room.take(taken)
     statements = [INSERT, ending, "select repeat('x', 90000)"]
     try:

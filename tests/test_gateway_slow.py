@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
 import ssl
 import threading
@@ -18,7 +17,7 @@ import pytest
 import trustme
 from certificates import Certificates
 from gateway_client import active, running, wait_for
-from gateway_raw import Raw, handshake, log_in, masked, post, startup
+from gateway_raw import Raw, handshake, log_in, masked, needs_rdhup, post, startup
 from relay import Relay
 
 from neonps.embedded import EmbeddedPostgres
@@ -332,7 +331,7 @@ def test_an_answer_is_there_once_while_the_client_takes_it() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="this system does not tell of what is closed")
+@needs_rdhup
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
 def test_a_client_has_gone_even_if_what_it_has_sent_was_not_read(tmp_path: Path, encrypted: bool) -> None:
     async def main() -> None:

@@ -195,7 +195,18 @@ _IS_IT_RUNNING = {
 
 def _ask_for_tls() -> Flow[None]:
     yield Send(f.SSLRequest().encode())
-    answer: bytes = yield Receive()
+    check_tls_answer((yield Receive()))
+
+
+def check_tls_answer(answer: bytes) -> None:
+    """See that a server begins with TLS when it was asked to (PostgreSQL docs 53.2.10).
+
+    Args:
+        answer: all that it has sent so far.
+
+    Raises:
+        ProtocolError: it has none, or has said more than that.
+    """
     if answer == b"N":
         raise ProtocolError(
             "server does not support SSL, but SSL was required: the server does not support TLS,"

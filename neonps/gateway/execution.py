@@ -41,19 +41,24 @@ class BoundedChannel(Channel):
 
     Args:
         limit: how much that is, in bytes.
-        max_size: what a client is told that it is.
+        beyond: makes the error for more.
     """
 
-    def __init__(self, limit: int, max_size: int) -> None:
+    def __init__(self, limit: int, beyond: Callable[[], HTTPError]) -> None:
         super().__init__()
         self._left = limit
-        self._max_size = max_size
+        self._beyond = beyond
 
     def receive(self) -> Flow[bytes]:
+        """As `Channel.receive()`.
+
+        Raises:
+            HTTPError: it has said more.
+        """
         data = yield from super().receive()
         self._left -= len(data)
         if self._left < 0:
-            raise too_large(self._max_size)
+            raise self._beyond()
         return data
 
 
@@ -121,7 +126,7 @@ def run_batch(session: Session, batch: Batch, max_size: int, grow: Grow) -> Flow
         Error: a statement has failed; the rest was not run.
         HTTPError: the results are too large, or not such that they can be given.
     """
-    session.channel = BoundedChannel(most_received(batch, max_size), max_size)
+    session.channel = BoundedChannel(most_received(batch, max_size), partial(too_large, max_size))
     collector = BoundedCollector(max_size, grow)
     messages: list[f.FrontendMessage] = []
     if batch.transaction is not None:
@@ -153,9 +158,16 @@ def commit(session: Session, batch: Batch) -> Flow[None]:
 
     Raises:
         Error: it cannot be committed.
+        HTTPError: it is unknown whether it is, since more is said in answer than is listened to.
     """
     if batch.transaction is not None:
+        session.channel = BoundedChannel(_BATCH, unknown_commit)
         yield from exchange(session, Collector(), f.Query(b"COMMIT"))
+
+
+def unknown_commit() -> HTTPError:
+    """The error when Postgres says so much in answer to COMMIT, by triggers, that its end is not waited for."""
+    return HTTPError(502, {"msg": "Postgres has said too much in answer to COMMIT"})
 
 
 def ask_array_types(session: Session, oids: Iterable[int]) -> Flow[ArrayTypes]:

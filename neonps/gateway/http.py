@@ -69,7 +69,7 @@ class HTTPError(Exception):
         self.headers = headers
 
 
-def too_large(limit: int) -> HTTPError:
+def request_too_large(limit: int) -> HTTPError:
     """The answer to a request of more than `limit` bytes."""
     return HTTPError(413, {"message": f"request is too large (max is {limit} bytes)"})
 
@@ -167,7 +167,7 @@ class HTTPConnection:
             HTTPError: it is too long, or not HTTP, or does not come in time.
         """
         if int(request.headers.get("content-length", 0)) > limit:
-            raise too_large(limit)  # before it is sent, if the client waits to hear that it may
+            raise request_too_large(limit)  # before it is sent, if the client waits to hear that it may
         body = bytearray()
         chunks = 0
         start = time.monotonic()
@@ -175,7 +175,7 @@ class HTTPConnection:
             if isinstance(event, h11.Data):
                 chunks += event.chunk_end
                 if len(body) + len(event.data) > limit:
-                    raise too_large(limit)
+                    raise request_too_large(limit)
                 if chunks > MAX_CHUNKS + len(body) // MIN_CHUNK:
                     raise HTTPError(413, {"message": "request comes in too many small chunks"})
                 share.grow(len(body) + len(event.data))

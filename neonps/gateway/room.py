@@ -59,10 +59,8 @@ class Share:
         """See to it that `size` bytes are taken, which are never less than before.
 
         Raises:
-            HTTPError: there is no room for them, or never is.
+            HTTPError: there is no room for them.
         """
-        if size - FREE > self._room.size:
-            raise HTTPError(413, {"message": "request is too large: it has too many values"})
         if (more := size - FREE - self._taken) > 0:
             self._room.take(more)
             self._taken += more

@@ -265,7 +265,10 @@ class Gateway:
         """
         login = parse_login(request.headers)
         size = len(body)
-        share.grow(size + await self._aside.do(size, partial(memory_for, body)))
+        memory = size + await self._aside.do(size, partial(memory_for, body))
+        if memory > self._room.size:
+            raise HTTPError(413, {"message": "request is too large: it has too many values"})
+        share.grow(memory)
         batch = await self._aside.do(size, partial(parse_batch, request.headers, body))
         body.clear()
         if not await acquired(self._sessions, self._queue_timeout):

@@ -11,7 +11,7 @@ from functools import partial
 from .. import errors as e
 from ..conninfo import conninfo_to_dict
 from ..endpoint import is_loopback
-from ..flows.connect import open_session
+from ..flows.connect import check_tls_answer, open_session
 from ..flows.failures import describe
 from ..flows.requests import TLS
 from ..hosts import is_socket
@@ -129,12 +129,7 @@ async def secure(
     """
     if not direct:
         transport.write(f.SSLRequest().encode())
-        if (answer := await reader.read(2)) != b"S":
-            raise ProtocolError(
-                "the server does not support TLS, which is required"
-                if answer == b"N"
-                else "the server has not answered the request for TLS as Postgres does"
-            )
+        check_tls_answer(await reader.read(2))
     secure_reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(secure_reader)
     try:

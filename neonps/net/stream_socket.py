@@ -224,6 +224,7 @@ class StreamSocket:
             self._check_silence(sock)
         self._asked = self._asked or request.asks
         rest = memoryview(request.data)
+        ahead = seen = 0
         while rest:
             try:
                 rest = rest[sock.send(rest) :]
@@ -233,7 +234,9 @@ class StreamSocket:
                 # Reading meanwhile keeps the server from waiting for us while we wait for it.
                 if (yield Wait(sock, read=not self._ended, write=True)):
                     self._read(sock)
-                    if self.most_ahead is not None and sum(map(len, self._arrived)) > self.most_ahead:
+                    ahead += sum(map(len, self._arrived[seen:]))
+                    seen = len(self._arrived)
+                    if self.most_ahead is not None and ahead > self.most_ahead:
                         raise OSError(errno.ENOBUFS, "the other side sends too much and takes too little") from None
 
     def _check_silence(self, sock: socket.socket) -> None:
