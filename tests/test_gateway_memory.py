@@ -27,6 +27,7 @@ from neonps.gateway.http import HTTPError
 from neonps.gateway.room import FREE, busy
 from neonps.gateway.sqlhttp import MAX_FIELD, error_fields
 from neonps.gateway.values import memory_for
+from neonps.net.aio import AsyncRunner
 from neonps.net.blocking import BlockingRunner
 
 INSERT = "insert into numbers values (1)"
@@ -172,11 +173,27 @@ def test_a_session_that_says_too_much(
     assert small_client.query("select 1").status == 200
 
 
-def test_rows_that_arrive_while_a_request_is_sent(small_client: Client, numbers: Callable[[], list[int]]) -> None:
-    rows = {"query": "select repeat('x', 1000) from generate_series(1, 100000)"}
-    answer = small_client.batch([{"query": INSERT}, rows, *[{"query": "select length($1)", "params": ["y" * 900_000]}]])
-    assert answer.status == 507
+def test_rows_that_arrive_while_a_request_is_sent(
+    postgres: EmbeddedPostgres, dsn: str, numbers: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres reads no more of it until they are taken, and they are not to pile up."""
+    held: list[int] = []
+
+    class Watched(AsyncRunner):
+        def _read(self, sock: socket.socket) -> bool:
+            found = super()._read(sock)
+            held.append(sum(map(len, self._arrived)))
+            return found
+
+    monkeypatch.setattr(upstream, "AsyncRunner", Watched)
+    rows = {"query": "select repeat('x', 1000) from generate_series(1, 50000)"}
+    much = {"query": "select length($1)", "params": ["y" * (24 << 20)]}
+    with running(Gateway(Upstream(postgres.url), max_response=MOST)) as gateway:
+        client = Client(gateway, dsn)
+        with closing(client.connection):
+            assert client.batch([{"query": INSERT}, rows, much]).status == 507
     assert numbers() == []
+    assert max(held) < 4 << 20
 
 
 class Flood(ThreadedServer):
